@@ -1,0 +1,110 @@
+"""Build a detector's graph for inference, and name its variables.
+
+Source: object_detection/builders/model_builder.py, object_detection/exporter.py (build_detection_graph).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from todus.bridge.graph_mode import tf
+from todus.bridge.pipeline import Pipeline
+from todus.errors import UserError
+
+from object_detection import exporter
+from object_detection.builders import model_builder
+
+
+@dataclass(frozen=True)
+class DetectionGraph:
+    """A detector from image to detections, its variables not yet restored.
+
+    graph: the tf.Graph that holds it all.
+    image_tensor: placeholder, uint8 [batch, height, width, 3], RGB.
+    outputs: detection_boxes float32 [batch, n, 4] (ymin, xmin, ymax, xmax, normalised to 0..1), detection_scores
+      float32 [batch, n], detection_classes float32 [batch, n] (ids of the label map), num_detections float32
+      [batch], and the API's raw and multi-class variants.
+    box_encodings: float32 [batch, anchors, 4], before decoding and non-maximum suppression.
+    class_scores: float32 [batch, anchors, 1 + classes], converted by the pipeline's score converter; background first.
+    """
+
+    graph: tf.Graph
+    image_tensor: tf.Tensor
+    outputs: dict[str, tf.Tensor]
+    box_encodings: tf.Tensor
+    class_scores: tf.Tensor
+
+
+def build(pipeline: Pipeline, is_training: bool):
+    """The API's DetectionModel for `pipeline`.
+
+    Raises:
+      UserError: the API has no such feature extractor or refuses the pipeline.
+    """
+    try:
+        return model_builder.build(pipeline.model, is_training=is_training)
+    except ValueError as error:
+        raise UserError(f"the Object Detection API refuses this pipeline.config: {error}") from error
+
+
+def build_graph(pipeline: Pipeline) -> DetectionGraph:
+    """The inference graph of `pipeline`, node for node what the API's exporter makes."""
+    graph = tf.Graph()
+    with graph.as_default():
+        model = _KeepsPredictions(build(pipeline, is_training=False))
+        outputs, inputs = exporter.build_detection_graph(
+            input_type="image_tensor",
+            detection_model=model,
+            input_shape=None,
+            output_collection_name="inference_op",
+            graph_hook_fn=None,
+        )
+        heads = model.predictions
+        score_converter = model.detection_model._score_conversion_fn  # the API offers it no other way
+        return DetectionGraph(
+            graph,
+            inputs["inputs"],
+            outputs,
+            heads["box_encodings"],
+            score_converter(heads["class_predictions_with_background"]),
+        )
+
+
+class _KeepsPredictions:
+    """Hands everything through to a DetectionModel and keeps what its predict() returned."""
+
+    def __init__(self, detection_model: object):
+        self.detection_model = detection_model
+        self.predictions: dict[str, tf.Tensor] = {}
+
+    def predict(self, *args: object, **kwargs: object) -> dict[str, tf.Tensor]:
+        self.predictions = self.detection_model.predict(*args, **kwargs)
+        return self.predictions
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.detection_model, name)
+
+
+def variable_shapes(pipeline: Pipeline) -> dict[str, list[int]]:
+    """Name and shape of every variable of the detector, without global_step and optimizer slots."""
+    with tf.Graph().as_default():
+        return {name: variable.shape.as_list() for name, variable in _variables(pipeline).items()}
+
+
+def initial_variables(pipeline: Pipeline, seed: int) -> dict[str, np.ndarray]:
+    """Every variable of the detector as the pipeline's initializers make it."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(seed)
+        variables = _variables(pipeline)
+        session.run(tf.global_variables_initializer())
+        return session.run(variables)
+
+
+def _variables(pipeline: Pipeline) -> dict[str, tf.Variable]:
+    """Build the detector up to its heads: post-processing has no variables and takes seconds to build."""
+    model = build(pipeline, is_training=False)
+    images = tf.placeholder(tf.float32, [1, None, None, 3])
+    model.predict(*model.preprocess(images))
+    return {v.op.name: v for v in tf.global_variables() if v.op.name != "global_step"}

@@ -1,0 +1,78 @@
+"""The graph that trains a detector: input pipeline, loss and train op, all as the API builds them.
+
+Source: object_detection/inputs.py (train_input), object_detection/model_lib.py (create_model_fn).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from todus.bridge.graph_mode import tf
+from todus.bridge.pipeline import Pipeline
+
+from object_detection import inputs, model_lib
+from object_detection.builders import model_builder
+from object_detection.utils import config_util
+
+
+@dataclass(frozen=True)
+class TrainingGraph:
+    """One step of training.
+
+    train_op: runs a step (gradients, optimizer, batch-norm statistics, moving averages) and adds 1 to global_step.
+    losses: float32 scalars of the batch: `total`, and what it is the sum of (`classification`, `localization`,
+      `regularization`, where the model has them).
+    learning_rate: float32 scalar.
+    saver: saves and restores every variable, those of the optimizer included.
+    """
+
+    train_op: tf.Operation
+    losses: dict[str, tf.Tensor]
+    learning_rate: tf.Tensor
+    global_step: tf.Variable
+    saver: tf.train.Saver
+
+
+def build(pipeline: Pipeline) -> TrainingGraph:
+    """Build the training graph of `pipeline` into the current default graph.
+
+    The input reader's iterator is initialised with the tables. Nothing is restored from a checkpoint here: what
+    `train_config.fine_tune_checkpoint` names is left to the caller, because the API on its own would take the
+    backbone only.
+    """
+    with tf.device("/cpu:0"):
+        dataset = inputs.train_input(pipeline.train_config, pipeline.train_input_reader, pipeline.model)
+        iterator = tf.data.make_initializable_iterator(dataset)
+        tf.add_to_collection(tf.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
+        features, labels = iterator.get_next()
+    model_fn = model_lib.create_model_fn(
+        functools.partial(model_builder.build, model_config=pipeline.model),
+        config_util.create_configs_from_pipeline_proto(pipeline),
+    )
+    spec = model_fn(features, labels, "train")
+    return TrainingGraph(
+        train_op=spec.train_op,
+        losses=_losses(spec.loss),
+        learning_rate=_learning_rate(),
+        global_step=tf.train.get_global_step(),
+        saver=spec.scaffold.saver,
+    )
+
+
+def _losses(total: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The addends of the total loss, under the short names that people know them by."""
+    losses = {"total": total}
+    for addend in total.op.inputs:
+        for part in ("classification", "localization", "regularization"):
+            if part in addend.op.name:
+                losses[part] = addend
+    return losses
+
+
+def _learning_rate() -> tf.Tensor:
+    """The learning rate, which the API leaves as a scalar summary only."""
+    for summary in tf.get_collection(tf.GraphKeys.SUMMARIES):
+        if "learning_rate" in summary.op.name:
+            return summary.op.inputs[1]
+    raise LookupError("the optimizer has written no learning rate summary")

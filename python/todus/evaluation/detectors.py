@@ -1,0 +1,128 @@
+"""One interface over the forms that a detector comes in: a checkpoint with its pipeline, or a frozen graph.
+
+detector = from_frozen_graph(path, label_map)
+detector.detect(image) -> Detections(boxes, scores, names)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from todus.bridge import pipeline as pipelines
+from todus.bridge.graph_mode import tf
+from todus.coco.label_map import LabelMap
+from todus.errors import UserError
+
+# Low enough to let everything through: average precision needs the whole precision-recall curve.
+EVALUATION_SCORE_THRESHOLD = 1e-8
+
+_OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one image, best score first.
+
+    boxes: float32 [n, 4], ymin, xmin, ymax, xmax, normalised to 0..1.
+    scores: float32 [n], 0..1.
+    names: the category of each, n of them.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    names: list[str]
+
+
+class Detector:
+    """A detector in a TensorFlow session.
+
+    score_threshold: what the graph itself drops, or None if it does not tell.
+    """
+
+    def __init__(self, graph: tf.Graph, label_map: LabelMap, score_threshold: float | None):
+        self.label_map, self.score_threshold = label_map, score_threshold
+        self._image = graph.get_tensor_by_name("image_tensor:0")
+        self._outputs = [graph.get_tensor_by_name(f"{name}:0") for name in _OUTPUTS]
+        self.session = tf.Session(graph=graph)
+
+    def detect(self, image: np.ndarray) -> Detections:
+        """Find the objects in `image`, uint8 [height, width, 3], RGB. May be called from several threads.
+
+        Classes that the label map does not name (the holes among COCO's 90 ids) are left out.
+        """
+        count, boxes, scores, classes = self.session.run(self._outputs, {self._image: image[np.newaxis]})
+        named = [i for i in range(int(count[0])) if int(classes[0, i]) in self.label_map.names]
+        return Detections(boxes[0, named], scores[0, named], [self.label_map.names[int(classes[0, i])] for i in named])
+
+
+def from_checkpoint(pipeline: pipelines.Pipeline, prefix: Path, label_map: LabelMap) -> Detector:
+    """The detector of `pipeline` with the weights of a checkpoint, at the evaluation's score threshold.
+
+    Moving averages are used where the pipeline asks for them and the checkpoint has them, as the exporter does.
+    """
+    from todus.bridge import detection_model
+    from todus.bridge.exporter import has_moving_averages
+
+    lowered = pipelines.copy(pipeline)
+    set_score_threshold(lowered, EVALUATION_SCORE_THRESHOLD)
+    graph = detection_model.build_graph(lowered).graph
+    detector = Detector(graph, label_map, EVALUATION_SCORE_THRESHOLD)
+    with graph.as_default():
+        variables = tf.global_variables()
+        if pipeline.eval_config.use_moving_averages and has_moving_averages(prefix):
+            variables = tf.train.ExponentialMovingAverage(0.0).variables_to_restore()
+        try:
+            saver = tf.train.Saver(without_step(variables))
+            saver.restore(detector.session, str(prefix))
+        except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError, ValueError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise UserError(f"checkpoint {prefix} does not fit pipeline.config: {first_line}") from None
+    return detector
+
+
+def without_step(variables: list | dict) -> list | dict:
+    """Leave global_step out: a detector does not need it, and the zoo's checkpoints have it in several types."""
+    if isinstance(variables, dict):
+        return {name: variable for name, variable in variables.items() if variable.op.name != "global_step"}
+    return [variable for variable in variables if variable.op.name != "global_step"]
+
+
+def set_score_threshold(pipeline: pipelines.Pipeline, threshold: float) -> None:
+    pipeline.model.ssd.post_processing.batch_non_max_suppression.score_threshold = threshold
+
+
+def from_frozen_graph(path: Path, label_map: LabelMap) -> Detector:
+    """The detector in a frozen graph with the API's inputs and outputs.
+
+    Raises:
+      UserError: the file is not a frozen detection graph.
+    """
+    definition = tf.GraphDef()
+    graph = tf.Graph()
+    try:
+        definition.ParseFromString(path.read_bytes())
+        with graph.as_default():
+            tf.import_graph_def(definition, name="")
+        return Detector(graph, label_map, baked_score_threshold(definition))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there; run make export, or name another GRAPH") from None
+    except (DecodeError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a frozen detection graph: {str(error).splitlines()[0]}") from None
+
+
+def baked_score_threshold(graph: tf.GraphDef) -> float | None:
+    """The score threshold that a frozen graph's non-maximum suppression was exported with, if it can be told.
+
+    The operation takes it as its fifth input (NonMaxSuppressionV3 and later), a constant.
+    """
+    nodes = {node.name: node for node in graph.node}
+    for node in graph.node:
+        if node.op.startswith("NonMaxSuppressionV") and len(node.input) >= 5:
+            constant = nodes.get(node.input[4].split(":")[0])
+            if constant is not None and constant.op == "Const":
+                return float(tf.make_ndarray(constant.attr["value"].tensor))
+    return None

@@ -1,0 +1,80 @@
+"""Export a detector as frozen graph, SavedModel and checkpoint, with its pipeline and labels.
+
+    python -m todus.exporting.inference_graph --model-dir model/NAME [--checkpoint model.ckpt-500]
+
+Leaves model/NAME/inference-graph/. The graph takes `image_tensor`, uint8 [batch, height, width, 3] RGB, and gives
+detection_boxes, detection_scores, detection_classes and num_detections. labels.txt holds one category a line; line i
+(from 1) is the name of class i.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from todus import checkpoint, command, files, progress
+from todus.bridge import pipeline as pipelines
+from todus.coco import label_map
+from todus.coco.label_map import LabelMap
+from todus.layout import Model
+from todus.zoo import prepared
+
+NO_SUCH_CLASS = "???"  # fills the holes of a complete dataset's ids, so that a line's number stays a class's id
+
+
+def export(model: Model, checkpoint_name: str) -> None:
+    """Raises UserError if the model is not prepared or has no such checkpoint."""
+    prepared.require_model(model)
+    prefix = checkpoint.named(model.training, checkpoint_name) if checkpoint_name else checkpoint.newest(model.training)
+    source = f"{prefix.name}\n"
+    source_file = model.inference_graph / "exported-from.txt"
+    if (
+        source_file.is_file()
+        and source_file.read_text(encoding="utf-8") == source
+        and is_newer(source_file, prefix, model)
+    ):
+        progress.already_there(model.inference_graph, f"exported from {prefix.name}")
+        return
+    progress.say(f"exporting {model.name} from {prefix.name}")
+    started = time.monotonic()
+
+    from todus.bridge import exporter  # TensorFlow: only once it is certain that there is something to export
+
+    with files.atomic_folder(model.inference_graph) as folder:
+        exporter.export_inference_graph(pipelines.load(model.pipeline), prefix, folder)
+        files.write_text(folder / "labels.txt", labels(label_map.read(model.label_map)))
+        files.write_text(folder / source_file.name, source)
+    progress.made(model.inference_graph, started)
+
+
+def is_newer(source_file: Path, prefix: Path, model: Model) -> bool:
+    """Whether the export is younger than all that it was made from."""
+    exported_at = source_file.stat().st_mtime
+    return all(
+        path.stat().st_mtime <= exported_at for path in (prefix.with_name(f"{prefix.name}.index"), model.pipeline)
+    )
+
+
+def labels(categories: LabelMap) -> str:
+    return "".join(f"{categories.names.get(i, NO_SUCH_CLASS)}\n" for i in range(1, max(categories.names) + 1))
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    model = Model(arguments.model_dir)
+    export(model, arguments.checkpoint)
+    progress.next_step(f"make eval MODEL={model.name} GRAPH=exported")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = command.parser(__doc__)
+    command.add_model_dir(parser)
+    parser.add_argument(
+        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,144 @@
+"""Every path of the dataset/ and model/ trees, and nothing else.
+
+dataset/mscoco/raw-data/            what COCO ships; never changed
+dataset/mscoco/{complete,limited}/  records, annotations, label map, dataset.json
+model/archives/                     the zoo's archives as downloaded
+model/NAME/{pretrained,training,eval,inference-graph}/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CONFIG = CHECKOUT / "config"
+
+# The label map that the zoo's COCO models were trained with: 80 categories with ids between 1 and 90.
+COCO_LABEL_MAP = CONFIG / "mscoco_label_map.pbtxt"
+
+# Shards per split, as the Object Detection API's create_coco_tf_record writes them.
+SHARDS = {"train": 100, "val": 50, "testdev": 100}
+
+
+@dataclass(frozen=True)
+class RawData:
+    """`dataset/mscoco/raw-data`: COCO's own files under COCO's own names."""
+
+    folder: Path
+
+    @property
+    def annotations_folder(self) -> Path:
+        return self.folder / "annotations"
+
+    def annotations(self, split: str) -> Path:
+        """The annotation file of `split`: instances for train and val, image info for test-dev."""
+        name = "image_info_test-dev2017.json" if split == "testdev" else f"instances_{split}2017.json"
+        return self.annotations_folder / name
+
+    def images(self, split: str) -> Path:
+        return self.folder / ("test2017" if split == "testdev" else f"{split}2017")
+
+    def archive(self, name: str) -> Path:
+        return self.folder / name
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`dataset/mscoco/NAME`, where NAME is `complete` or `limited`."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def records_pattern(self, split: str) -> str:
+        """The pattern that a pipeline's input reader takes, e.g. `coco_train.record-?????-of-00100`."""
+        return f"coco_{split}.record-?????-of-{SHARDS[split]:05d}"
+
+    def record(self, split: str, shard: int) -> Path:
+        return self.folder / f"coco_{split}.record-{shard:05d}-of-{SHARDS[split]:05d}"
+
+    def annotations(self, split: str) -> Path:
+        name = "image_info_test-dev2017.json" if split == "testdev" else f"instances_{split}2017.json"
+        return self.folder / "annotations" / name
+
+    @property
+    def label_map(self) -> Path:
+        return self.folder / "mscoco_label_map.pbtxt"
+
+    @property
+    def manifest(self) -> Path:
+        """What made the dataset. Written last: where it exists, the dataset is whole."""
+        return self.folder / "dataset.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """`model/NAME`: one detector, from the zoo's files to the exported graph."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def pretrained(self) -> Path:
+        return self.folder / "pretrained"
+
+    @property
+    def pipeline(self) -> Path:
+        """The configured pipeline. The last thing `make model` writes under pretrained/."""
+        return self.pretrained / "pipeline.config"
+
+    @property
+    def zoo_pipeline(self) -> Path:
+        return self.pretrained / "pipeline.config.zoo"
+
+    @property
+    def training(self) -> Path:
+        return self.folder / "training"
+
+    @property
+    def label_map(self) -> Path:
+        """The label map of the dataset that training/model.ckpt-0 was cut for, as it was then."""
+        return self.training / "label_map.pbtxt"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.folder / "eval"
+
+    @property
+    def inference_graph(self) -> Path:
+        return self.folder / "inference-graph"
+
+    @property
+    def frozen_graph(self) -> Path:
+        return self.inference_graph / "frozen_inference_graph.pb"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds dataset/ and model/: this checkout, or a tree of one's own."""
+
+    folder: Path = CHECKOUT
+
+    @property
+    def raw_data(self) -> RawData:
+        return RawData(self.folder / "dataset" / "mscoco" / "raw-data")
+
+    def dataset(self, name: str) -> Dataset:
+        return Dataset(self.folder / "dataset" / "mscoco" / name)
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "model"
+
+    @property
+    def model_archives(self) -> Path:
+        return self.models / "archives"
+
+    def model(self, name: str) -> Model:
+        return Model(self.models / name)

@@ -1,0 +1,38 @@
+"""Check that a model is prepared, and that its dataset is still the one it was prepared for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from todus import checkpoint
+from todus.bridge import pipeline as pipelines
+from todus.coco import label_map
+from todus.errors import UserError
+from todus.layout import Dataset, Model
+
+
+def require_model(model: Model) -> None:
+    """Raises UserError if `make model` has not been run for the model."""
+    if not model.pipeline.is_file() or checkpoint.newest(model.training) is None:
+        raise UserError(f"model {model.name} is not prepared; run: make model MODEL={model.name}")
+
+
+def require(model: Model) -> Dataset:
+    """The model's dataset, which is sure to be there and to have the categories that the model was cut for.
+
+    Raises:
+      UserError: the model is not prepared, its dataset is gone, or holds other categories by now.
+    """
+    require_model(model)
+    dataset = Dataset(Path(pipelines.load(model.pipeline).train_input_reader.label_map_path).parent)
+    if not dataset.manifest.is_file():
+        raise UserError(
+            f"the dataset of model {model.name}, {dataset.folder}, is not there; run: make dataset-{dataset.name}"
+        )
+    cut_for, now = label_map.read(model.label_map), label_map.read(dataset.label_map)
+    if cut_for != now:
+        raise UserError(
+            f"model {model.name} is for {', '.join(cut_for.ids)}, but dataset {dataset.name} now holds "
+            f"{', '.join(now.ids)}; run: make model MODEL={model.name} (or make the dataset as it was)"
+        )
+    return dataset

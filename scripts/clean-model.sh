@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Remove what can be made again from a model's checkpoints. The checkpoints and the zoo's files stay.
+source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
+set_up nothing
+
+choose_model
+name="${model_dir##*/}"
+rm -rf "$model_dir/eval" "$model_dir/inference-graph" "$model_dir/$name".{tflite,onnx,uff} "$model_dir"/benchmark.{json,md,png}

@@ -1,0 +1,134 @@
+"""What is fetched of COCO, what is not, and what happens with damaged or foreign archives."""
+
+import json
+
+import pytest
+
+from coco import mirror
+from todus.coco import raw_data
+from todus.download import NotFound, Patience
+from todus.errors import UserError, WorldError
+
+QUICK = Patience(attempts=2, first_wait=0.001)
+NOWHERE = "http://127.0.0.1:9"  # nobody listens there
+NAMES = [image["file_name"] for image in mirror.train()["images"]]
+
+
+@pytest.fixture
+def raw(home):
+    return home.raw_data
+
+
+def names_in(folder) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_annotations_are_unpacked_one_file_at_a_time(raw, server):
+    path = raw_data.annotations(raw, "val", server.url)
+    assert json.loads(path.read_bytes()) == mirror.val()
+    assert names_in(raw.annotations_folder) == ["instances_val2017.json"]
+    assert raw.archive("annotations_trainval2017.zip").exists()
+    raw_data.annotations(raw, "train", server.url)
+    assert server.requests == ["/annotations/annotations_trainval2017.zip"]
+
+
+def test_test_dev_has_an_archive_of_its_own(raw, server):
+    assert json.loads(raw_data.annotations(raw, "testdev", server.url).read_bytes()) == mirror.testdev()
+
+
+def test_annotations_of_ones_own_need_no_network(raw):
+    raw.annotations_folder.mkdir(parents=True)
+    raw.annotations("train").write_text("{}")
+    assert raw_data.annotations(raw, "train", NOWHERE, QUICK).read_text() == "{}"
+
+
+def test_single_images_are_fetched_where_they_are_missing(raw, server, mirror_folder):
+    folder = raw.images("train")
+    folder.mkdir(parents=True)
+    (folder / NAMES[0]).write_bytes(b"mine")
+    raw_data.single_images(raw, "train", NAMES[:3], server.url + "/")
+    assert names_in(folder) == NAMES[:3]
+    assert (folder / NAMES[0]).read_bytes() == b"mine"
+    assert (folder / NAMES[1]).read_bytes() == (mirror_folder / "train2017" / NAMES[1]).read_bytes()
+    assert sorted(server.requests) == [f"/train2017/{name}" for name in NAMES[1:3]]
+    raw_data.single_images(raw, "train", NAMES[:3], NOWHERE, patience=QUICK)
+
+
+def test_single_images_come_from_the_archive_if_it_is_there(raw, mirror_folder):
+    raw.folder.mkdir(parents=True)
+    raw.archive("train2017.zip").write_bytes((mirror_folder / "zips" / "train2017.zip").read_bytes())
+    raw_data.single_images(raw, "train", NAMES[1:4], NOWHERE, patience=QUICK)
+    assert names_in(raw.images("train")) == NAMES[1:4]
+
+
+def test_all_images_come_from_the_archive(raw, server):
+    raw_data.all_images(raw, "train", NAMES, server.url)
+    assert names_in(raw.images("train")) == NAMES
+    assert raw.archive("train2017.zip").exists()
+    raw_data.all_images(raw, "train", NAMES, NOWHERE, QUICK)
+    assert server.requests == ["/zips/train2017.zip"]
+
+
+def test_unpacking_goes_on_where_it_was_interrupted(raw, server, mirror_folder):
+    raw_data.all_images(raw, "train", NAMES, server.url)
+    folder = raw.images("train")
+    (folder / NAMES[0]).unlink()
+    (folder / NAMES[1]).write_bytes(b"cut off")
+    untouched = (folder / NAMES[2]).stat()
+    raw_data.all_images(raw, "train", NAMES, NOWHERE, QUICK)
+    for name in NAMES:
+        assert (folder / name).read_bytes() == (mirror_folder / "train2017" / name).read_bytes()
+    assert (folder / NAMES[2]).stat().st_mtime_ns == untouched.st_mtime_ns
+    assert (folder / NAMES[2]).stat().st_ino == untouched.st_ino
+
+
+def test_a_file_address_serves_as_mirror(raw, mirror_folder):
+    raw_data.annotations(raw, "train", mirror_folder.as_uri())
+    raw_data.single_images(raw, "train", NAMES, mirror_folder.as_uri())
+    raw_data.all_images(raw, "val", ["000000000139.jpg"], mirror_folder.as_uri())
+    assert names_in(raw.images("train")) == NAMES
+    assert names_in(raw.images("val")) == ["000000000139.jpg"]
+
+
+def test_names_the_address_that_is_no_mirror(raw, server):
+    with pytest.raises(NotFound, match=rf"{server.url}/elsewhere/annotations/.*COCO_URL"):
+        raw_data.annotations(raw, "train", server.url + "/elsewhere")
+    with pytest.raises(WorldError, match=rf"{NOWHERE}/zips/train2017.zip"):
+        raw_data.all_images(raw, "train", NAMES, NOWHERE, QUICK)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-200], lambda data: b"<html>sorry</html>"])
+def test_says_what_to_do_about_a_damaged_archive(damage, raw, mirror_folder):
+    archive = mirror_folder / "zips" / "train2017.zip"
+    archive.write_bytes(damage(archive.read_bytes()))
+    with pytest.raises(UserError, match=r"train2017\.zip is damaged.*delete it and run again"):
+        raw_data.all_images(raw, "train", NAMES, mirror_folder.as_uri())
+
+
+def test_a_damaged_member_leaves_no_image(raw, mirror_folder):
+    archive = mirror_folder / "zips" / "train2017.zip"
+    data = bytearray(archive.read_bytes())
+    data[200:260] = bytes(60)
+    archive.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        raw_data.all_images(raw, "train", NAMES, mirror_folder.as_uri())
+    for name in names_in(raw.images("train")):
+        assert (raw.images("train") / name).read_bytes() == (mirror_folder / "train2017" / name).read_bytes()
+
+
+@pytest.mark.parametrize("member", ["../../evil.jpg", "/tmp/evil.jpg", "train2017/../../evil.jpg", "..\\evil.jpg"])
+def test_refuses_an_archive_that_wants_out(member, raw, mirror_folder, tmp_path):
+    mirror.pack(mirror_folder / "zips" / "train2017.zip", {member: b"evil", f"train2017/{NAMES[0]}": b"fine"})
+    with pytest.raises(UserError, match="outside"):
+        raw_data.all_images(raw, "train", NAMES[:1], mirror_folder.as_uri())
+    assert not raw.images("train").exists()
+    assert not list(tmp_path.rglob("evil.jpg"))
+
+
+def test_says_that_archive_and_annotations_do_not_match(raw, server):
+    with pytest.raises(UserError, match=r"lacks 1 of the 2 images.*other\.jpg"):
+        raw_data.all_images(raw, "train", [NAMES[0], "other.jpg"], server.url)
+    mirror_without = {"annotations/instances_val2017.json": b"{}"}
+    mirror.pack(raw.archive("annotations_trainval2017.zip"), mirror_without)
+    with pytest.raises(UserError, match=r"holds no instances_train2017\.json"):
+        raw_data.annotations(raw, "train", server.url)

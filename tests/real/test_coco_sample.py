@@ -1,0 +1,22 @@
+"""The same on real images of COCO, where TODUS_SHARED names a folder that holds them as coco-sample/."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from coco import record_oracle
+from todus.coco import annotations
+
+SHARED = os.environ.get("TODUS_SHARED")
+pytestmark = pytest.mark.skipif(not SHARED, reason="TODUS_SHARED names no folder with coco-sample/")
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_records_equal_those_of_the_api(split, tmp_path):
+    sample = Path(SHARED) / "coco-sample"
+    dataset, tally = annotations.clean(annotations.load(sample / "annotations" / f"instances_{split}2017.json"))
+    theirs, ours = record_oracle.both_ways(dataset, sample / f"{split}2017", tmp_path, split)
+    assert ours == theirs
+    assert sum(map(len, ours)) == 80
+    assert not tally.skipped

@@ -1,0 +1,116 @@
+"""What the user sets reaches the modules unchanged: as arguments, from make and from the scripts alike."""
+
+import pytest
+
+HOSTILE = [
+    "person, car, traffic light",
+    "it's a \"quoted\" 'bear'",
+    "$(touch alarm) `touch alarm` ; touch alarm",
+    "$(shell touch alarm)$(error make expanded this)",
+    "a$HOME $$HOME ${HOME} \\ back\\slash #hash %percent *",
+    "two  spaces",
+    "",
+]
+
+
+@pytest.fixture(params=["command line of make", "environment of make", "environment of the script"])
+def call(request, shell):
+    """`call(verb, NAME=value)` gives the one call that the module reports."""
+
+    def run(verb: str, **variables: str) -> dict:
+        if request.param == "command line of make":
+            finished = shell.make(verb, *(f"{name}={value}" for name, value in variables.items()))
+        elif request.param == "environment of make":
+            finished = shell.make(verb, **variables)
+        else:
+            finished = shell.script(verb, **variables)
+        (call,) = shell.calls(finished)
+        return call
+
+    return run
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_values_are_never_evaluated(call, shell, value):
+    arguments = call("dataset-limited", CATEGORIES=value)["arguments"]
+    assert arguments[arguments.index("--categories") + 1] == value
+    assert not (shell.folder / "alarm").exists()
+
+
+def test_defaults(shell):
+    home = str(shell.folder)
+    limited, complete, model, demo = shell.calls(shell.make("dataset-limited", "dataset-complete", "model", "demo"))
+    coco = ["--splits", "train val", "--coco-url", "http://images.cocodataset.org", "--home", home]
+    categories = ["--categories", "person bicycle car motorcycle airplane bus train truck boat"]
+    assert (limited["module"], limited["arguments"]) == ("todus.coco.dataset", ["limited", *categories, *coco])
+    assert (complete["module"], complete["arguments"]) == ("todus.coco.dataset", ["complete", *coco])
+    zoo = ["--zoo-url", "http://download.tensorflow.org/models/object_detection", "--home", home]
+    assert (model["module"], model["arguments"]) == ("todus.zoo.prepare", ["-m", "", "-d", "limited", *zoo])
+    assert (demo["module"], demo["arguments"]) == ("todus.demo.tour", ["--folder", f"{home}/demo"])
+
+
+def test_a_script_has_the_defaults_of_make(shell):
+    shell.prepare("ssd")
+    for verb in ("dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo"):
+        by_script, by_make = shell.calls(shell.script(verb))[0], shell.calls(shell.make(verb))[0]
+        assert (by_script["module"], by_script["arguments"]) == (by_make["module"], by_make["arguments"])
+
+
+def test_options_are_passed_only_when_set(call, shell):
+    shell.prepare("ssd")
+    chosen = ["--model-dir", f"{shell.folder}/model/ssd"]
+    home = ["--home", str(shell.folder)]
+    assert call("train")["arguments"] == [*chosen, *home]
+    assert call("train", STEPS="", BATCH_SIZE="4")["arguments"] == [*chosen, "--batch-size", "4", *home]
+    settings = {"STEPS": "10", "BATCH_SIZE": "4", "LEARNING_RATE": "1e-3"}
+    options = ["--steps", "10", "--batch-size", "4", "--learning-rate", "1e-3"]
+    assert call("train", **settings)["arguments"] == [*chosen, *options, *home]
+    assert call("eval", GRAPH="exported")["arguments"] == [*chosen, "--graph", "exported", *home]
+
+
+def test_checkpoint_prefix_is_another_name_for_checkpoint(call, shell):
+    shell.prepare("ssd")
+    for verb in ("eval", "export"):
+        for variables in (
+            {"CHECKPOINT": "model.ckpt-5"},
+            {"CHECKPOINT_PREFIX": "model.ckpt-5"},
+            {"CHECKPOINT": "model.ckpt-5", "CHECKPOINT_PREFIX": "model.ckpt-7"},
+        ):
+            arguments = call(verb, **variables)["arguments"]
+            assert arguments[arguments.index("--checkpoint") + 1] == "model.ckpt-5"
+
+
+def test_nothing_of_the_run_leaks_into_the_environment_of_python(call, shell):
+    environment = call("dataset-limited", CATEGORIES="bear", MODEL="ssd", STEPS="3")["environment"]
+    ours = {"CATEGORIES", "MODEL", "STEPS", "VENV", "GPU", "TODUS_HOME", "TODUS_VARIABLES", "OBJECT_DETECTION_DIR"}
+    assert not (ours | {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}) & set(environment)
+
+
+def test_only_a_given_checkout_of_the_api_is_left_in_the_environment(call):
+    assert call("demo", OBJECT_DETECTION_DIR="/research")["environment"]["OBJECT_DETECTION_DIR"] == "/research"
+
+
+def test_a_python_path_of_the_user_is_dropped(shell):
+    (call,) = shell.calls(shell.make("demo", PYTHONPATH="/somewhere/research:/somewhere/research/slim"))
+    assert call["environment"]["PYTHONPATH"] == f"{shell.folder}/python"
+
+
+def test_goals_run_in_the_order_given_with_many_jobs_too(shell):
+    shell.prepare("ssd")
+    goals = ["model", "train", "eval", "export"]
+    modules = ["zoo.prepare", "training.train", "evaluation.evaluate", "exporting.inference_graph"]
+    for jobs in ("-j1", "-j8"):
+        assert [call["module"] for call in shell.calls(shell.make(jobs, *goals))] == [
+            f"todus.{name}" for name in modules
+        ]
+    backwards = [call["module"] for call in shell.calls(shell.make("-j8", *goals[::-1]))]
+    assert backwards == [f"todus.{name}" for name in modules[::-1]]
+
+
+def test_a_failing_verb_stops_those_after_it_and_keeps_its_status(shell):
+    shell.prepare("ssd")
+    (shell.folder / "python/todus/training/train.py").write_text("raise SystemExit(1)")
+    assert shell.script("train").returncode == 1
+    finished = shell.make("train", "eval")
+    assert finished.returncode == 2  # make's own status for any failure
+    assert finished.stdout == ""

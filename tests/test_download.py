@@ -1,0 +1,264 @@
+"""The downloader against a real server that behaves badly, one scripted answer a request."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from todus import download
+from todus.download import NotFound, Patience
+from todus.errors import UserError, WorldError
+
+BODY = bytes(range(256)) * 2000  # several chunks
+CUT = 300_000  # where a bad answer ends
+QUICK = Patience(attempts=3, first_wait=0.001, timeout=5.0)
+
+Answer = Callable[["_Handler"], None]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.ranges.append(self.headers.get("Range"))
+        script = self.server.script
+        (script.pop(0) if script else self.server.afterwards)(self)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def reply(self, status: int, body: bytes, headers: dict[str, str] | None = None, announce: int | None = None):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if announce is None else announce))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = announce is not None
+
+
+def whole(handler: _Handler) -> None:
+    """A server without Range."""
+    handler.reply(200, BODY, {"ETag": '"1"'})
+
+
+def with_range(handler: _Handler) -> None:
+    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    if asked is None or handler.headers.get("If-Range", '"1"') != '"1"':
+        whole(handler)
+        return
+    first = int(asked[1])
+    handler.reply(206, BODY[first:], {"Content-Range": f"bytes {first}-{len(BODY) - 1}/{len(BODY)}", "ETag": '"1"'})
+
+
+def truncated(handler: _Handler) -> None:
+    handler.reply(200, BODY[:CUT], {"ETag": '"1"'}, announce=len(BODY))
+
+
+def another_piece(handler: _Handler) -> None:
+    handler.reply(206, BODY[:10], {"Content-Range": f"bytes 0-9/{len(BODY)}"})
+
+
+def busy(handler: _Handler) -> None:
+    handler.reply(503, b"later")
+
+
+def reset(handler: _Handler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    handler.rfile.close()  # the last to hold the socket: closing it sends the reset
+    handler.connection.close()
+
+
+def missing(handler: _Handler) -> None:
+    handler.reply(404, b"<html>no such page</html>")
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.script, server.afterwards, server.ranges = [], with_range, []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    server.handle_error = lambda *_: None  # answers that break off on purpose
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def fetch(server: ThreadingHTTPServer, target: Path, *script: Answer, afterwards: Answer = with_range) -> bool:
+    server.script[:], server.afterwards = script, afterwards
+    return download.fetch(f"{server.url}/file", target, patience=QUICK)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_fetches_a_file_and_leaves_nothing_beside_it(server, tmp_path):
+    assert fetch(server, tmp_path / "deep" / "file.zip") is True
+    assert (tmp_path / "deep" / "file.zip").read_bytes() == BODY
+    assert files_in(tmp_path / "deep") == ["file.zip"]
+
+
+def test_asks_nobody_when_the_file_is_there(server, tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    assert fetch(server, tmp_path / "file") is False
+    assert (tmp_path / "file").read_bytes() == b"mine"
+    assert server.ranges == []
+
+
+@pytest.mark.parametrize("fault", [busy, reset, truncated])
+def test_tries_again_after(fault, server, tmp_path):
+    fetch(server, tmp_path / "file", fault, fault)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_goes_on_where_the_connection_was_cut(server, tmp_path):
+    fetch(server, tmp_path / "file", truncated)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert server.ranges == [None, f"bytes={CUT}-"]
+
+
+def test_goes_on_in_the_next_run(server, tmp_path):
+    with pytest.raises(WorldError):
+        fetch(server, tmp_path / "file", truncated, afterwards=busy)
+    assert not (tmp_path / "file").exists()
+    assert (tmp_path / "file.part").read_bytes() == BODY[:CUT]
+    server.ranges.clear()
+    fetch(server, tmp_path / "file")
+    assert server.ranges == [f"bytes={CUT}-"]
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_starts_over_where_the_server_has_no_range(server, tmp_path):
+    fetch(server, tmp_path / "file", truncated, afterwards=whole)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert len(server.ranges) == 2
+
+
+def test_starts_over_when_the_file_has_changed_on_the_server(server, tmp_path):
+    def old_version(handler: _Handler) -> None:
+        handler.reply(200, b"x" * CUT, {"ETag": '"0"'}, announce=len(BODY))
+
+    fetch(server, tmp_path / "file", old_version)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_starts_over_when_the_server_sends_another_piece(server, tmp_path):
+    fetch(server, tmp_path / "file", truncated, another_piece)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_starts_over_when_the_part_is_of_another_address(server, tmp_path):
+    with pytest.raises(WorldError):
+        fetch(server, tmp_path / "file", truncated, afterwards=busy)
+    server.afterwards = with_range
+    server.ranges.clear()
+    download.fetch(f"{server.url}/other", tmp_path / "file", patience=QUICK)
+    assert server.ranges == [None]
+
+
+def test_does_not_trust_a_part_of_unknown_origin(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(b"from who knows where")
+    fetch(server, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_only_renames_a_part_that_is_whole(server, tmp_path):
+    with pytest.raises(WorldError):
+        fetch(server, tmp_path / "file", truncated, afterwards=busy)
+    (tmp_path / "file.part").write_bytes(BODY)
+    server.ranges.clear()
+    fetch(server, tmp_path / "file")
+    assert server.ranges == []
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_gives_up_on_a_body_that_is_always_too_short(server, tmp_path):
+    with pytest.raises(WorldError, match=rf"{server.url}/file.*too early"):
+        fetch(server, tmp_path / "file", afterwards=truncated)
+    assert len(server.ranges) == QUICK.attempts
+    assert not (tmp_path / "file").exists()
+
+
+def test_gives_up_on_a_server_that_stays_busy(server, tmp_path):
+    with pytest.raises(WorldError, match="503"):
+        fetch(server, tmp_path / "file", afterwards=busy)
+    assert len(server.ranges) == QUICK.attempts
+    assert files_in(tmp_path) == []
+
+
+def test_says_at_once_what_does_not_exist(server, tmp_path):
+    with pytest.raises(NotFound, match=f"{server.url}/file"):
+        fetch(server, tmp_path / "file", afterwards=missing)
+    assert len(server.ranges) == 1
+    assert files_in(tmp_path) == []
+
+
+def test_says_that_nobody_listens(tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/file"
+        with pytest.raises(WorldError, match="refused"):
+            download.fetch(url, tmp_path / "file", patience=QUICK)
+
+
+def test_takes_a_stalled_server_for_a_failure(server, tmp_path):
+    release = threading.Event()
+    with pytest.raises(WorldError, match="in time"):
+        server.afterwards = lambda _: release.wait(5)
+        download.fetch(f"{server.url}/file", tmp_path / "file", patience=Patience(2, 0.001, timeout=0.1))
+    release.set()
+
+
+def test_copies_a_file_address(tmp_path):
+    (tmp_path / "the source").write_bytes(BODY)
+    download.fetch((tmp_path / "the source").as_uri(), tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == BODY
+    with pytest.raises(NotFound, match="nothing here"):
+        download.fetch((tmp_path / "nothing here").as_uri(), tmp_path / "other")
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/file", "/some/folder/file", "file://folder/file"])
+def test_refuses_other_addresses(url, tmp_path):
+    with pytest.raises(UserError, match=re.escape(url)):
+        download.fetch(url, tmp_path / "file")
+
+
+def test_many_files_come_in_spite_of_faults(server, tmp_path):
+    server.script[:] = [busy, reset, truncated] * 2
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(12)]
+    pairs[0][1].write_bytes(BODY)
+    assert download.fetch_all(pairs, workers=4, patience=Patience(10, 0.001)) == 11
+    assert all(target.read_bytes() == BODY for _, target in pairs)
+    assert len(files_in(tmp_path)) == 12
+    server.ranges.clear()
+    assert download.fetch_all(pairs) == 0
+    assert server.ranges == []
+
+
+def test_one_missing_file_is_named_and_does_not_stop_the_others(server, tmp_path):
+    server.afterwards = lambda handler: (missing if handler.path == "/2" else whole)(handler)
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(6)]
+    with pytest.raises(NotFound, match=rf"1 of 6 images could not be fetched.*{server.url}/2"):
+        download.fetch_all(pairs, workers=2, patience=QUICK)
+    assert files_in(tmp_path) == ["0", "1", "3", "4", "5"]
+
+
+def test_many_failures_stop_the_rest(server, tmp_path):
+    server.afterwards = missing
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(200)]
+    with pytest.raises(WorldError):
+        download.fetch_all(pairs, workers=2, patience=QUICK)
+    assert len(server.ranges) < 30
