@@ -16,7 +16,11 @@ try:
     able = "yes"
 except ImportError:
     able = "no"
-print("%d.%d" % sys.version_info[:2], able, getattr(sys, "_base_executable", None) or sys.executable)
+version = "%d.%d" % sys.version_info[:2]
+path = sys.executable
+if sys.prefix != getattr(sys, "base_prefix", sys.prefix):
+    path = "%s/bin/python%s" % (sys.base_prefix, version)
+print("%s %s %s" % (version, able, path))
 END
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,9 @@ def run(main: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         print("todus: interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has had enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+        sys.exit(1)
     except OSError as error:  # a full disk, a folder without permission: the world, not a bug
         where = f" ({error.filename})" if error.filename else ""
         print(f"todus: {error.strerror or error}{where}", file=sys.stderr)

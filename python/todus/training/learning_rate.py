@@ -15,16 +15,36 @@ _RATES = {
 
 
 def set_learning_rate(pipeline: Pipeline, rate: float) -> None:
-    """Make `rate` the schedule's base rate; the schedule's other rates keep their proportion to it."""
-    optimizer = pipeline.train_config.optimizer
-    kind = optimizer.WhichOneof("optimizer")
-    learning_rate = getattr(optimizer, kind).learning_rate
-    schedule = learning_rate.WhichOneof("learning_rate")
+    """Make `rate` the schedule's base rate; the schedule's other rates keep their proportion to it.
+
+    Raises:
+      UserError: the pipeline has no schedule that has a rate to set.
+    """
+    schedule, settings = _schedule(pipeline)
     if schedule not in _RATES:
         raise UserError(f"LEARNING_RATE cannot be set for the schedule {schedule}; edit pipeline.config")
-    settings = getattr(learning_rate, schedule)
-    factor = rate / getattr(settings, _RATES[schedule][0])
+    base = getattr(settings, _RATES[schedule][0])
+    if base <= 0:
+        raise UserError(f"LEARNING_RATE cannot scale a {schedule} that starts at {base}; edit pipeline.config")
     for name in _RATES[schedule]:
-        setattr(settings, name, getattr(settings, name) * factor)
-    for step in getattr(settings, "schedule", ()):  # manual steps: a rate each
-        step.learning_rate *= factor
+        setattr(settings, name, getattr(settings, name) * rate / base)
+    for step in getattr(settings, "schedule", ()):  # of manual steps: each has a rate
+        step.learning_rate *= rate / base
+
+
+def fit_to_steps(pipeline: Pipeline, steps: int) -> None:
+    """Let a cosine decay end when training ends: past its own last step its rate is 0, and nothing would be learnt."""
+    schedule, settings = _schedule(pipeline)
+    if schedule == "cosine_decay_learning_rate":
+        settings.total_steps = steps
+        settings.warmup_steps = min(settings.warmup_steps, steps // 10)
+
+
+def _schedule(pipeline: Pipeline) -> tuple[str | None, object]:
+    optimizer = pipeline.train_config.optimizer
+    kind = optimizer.WhichOneof("optimizer")
+    if kind is None:
+        raise UserError("pipeline.config names no optimizer (train_config.optimizer); add one")
+    learning_rate = getattr(optimizer, kind).learning_rate
+    schedule = learning_rate.WhichOneof("learning_rate")
+    return schedule, getattr(learning_rate, schedule) if schedule else None

@@ -13,12 +13,13 @@ import time
 from todus import checkpoint, command, progress
 from todus.bridge import pipeline as pipelines
 from todus.layout import Model
+from todus.training import learning_rate
 from todus.zoo import prepared
 
 SAVE_EVERY = 600.0  # seconds, as the API's own trainer does
 
 
-def train(model: Model, steps: int | None, batch_size: int | None, learning_rate: float | None) -> None:
+def train(model: Model, steps: int | None, batch_size: int | None, base_rate: float | None) -> None:
     """Raises UserError if the model or its dataset is not prepared, or no longer belong together."""
     prepared.require(model)
     pipeline = pipelines.load(model.pipeline)
@@ -27,7 +28,7 @@ def train(model: Model, steps: int | None, batch_size: int | None, learning_rate
     if checkpoint.step_of(newest) >= steps:
         progress.say(f"{newest.name} is already there: nothing to do for {steps} steps in all; raise STEPS to go on")
         return
-    apply_settings(pipeline, batch_size, learning_rate)
+    apply_settings(pipeline, steps, batch_size, base_rate)
     progress.say(
         f"training {model.name} from {newest.name} to step {steps}, batch size {pipeline.train_config.batch_size}; "
         "building the graph takes some seconds"
@@ -45,13 +46,13 @@ def train(model: Model, steps: int | None, batch_size: int | None, learning_rate
     progress.made(reached.with_name(f"{reached.name}.index"), started)
 
 
-def apply_settings(pipeline: pipelines.Pipeline, batch_size: int | None, learning_rate: float | None) -> None:
+def apply_settings(pipeline: pipelines.Pipeline, steps: int, batch_size: int | None, base_rate: float | None) -> None:
+    pipeline.train_config.num_steps = steps
+    learning_rate.fit_to_steps(pipeline, steps)
     if batch_size:
         pipeline.train_config.batch_size = batch_size
-    if learning_rate:
-        from todus.training.learning_rate import set_learning_rate
-
-        set_learning_rate(pipeline, learning_rate)
+    if base_rate:
+        learning_rate.set_learning_rate(pipeline, base_rate)
 
 
 def main() -> None:

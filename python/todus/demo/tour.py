@@ -1,0 +1,171 @@
+"""The whole road on a generated mini-COCO, offline, explained step by step.
+
+    python -m todus.demo.tour --folder demo
+
+Draws a small COCO and trains a little zoo model on it, serves both on this machine as COCO and the zoo are served,
+and then runs the verbs as you would. Everything stays below the folder; a second tour finds most of it there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from todus import command, layout, progress
+from todus.demo import little_zoo, mini_coco, mirror
+from todus.errors import WorldError
+from todus.evaluation import picture, report
+from todus.layout import Home
+
+CATEGORIES = "stop sign, traffic light, banana, clock"
+STEPS = 300
+LEARNING_RATE = 0.003
+PICTURES = 6
+SCORE_SHOWN = 0.5
+
+
+class Tour:
+    """The demo's folder, and how a verb is run in it."""
+
+    def __init__(self, folder: Path, mirror_url: str):
+        self.folder, self.mirror_url = folder, mirror_url
+        self.home = Home(folder / "home")
+        self.model = self.home.model(little_zoo.NAME)
+
+    def verb(self, verb: str, **variables: str) -> None:
+        """Run `make VERB`, showing the command as the user would type it."""
+        typed = " ".join(["make", verb, *(f"{name}={shlex.quote(value)}" for name, value in variables.items())])
+        progress.say(f"\n$ {typed}")
+        fixed = {"TODUS_HOME": str(self.home.folder), "VENV": sys.prefix}
+        settings = [f"{name}={value}" for name, value in {**variables, **fixed}.items()]
+        run(["make", "--no-print-directory", "-C", str(layout.CHECKOUT), verb, *settings])
+
+
+def run(arguments: list[str]) -> None:
+    sys.stdout.flush()
+    status = subprocess.run(arguments, env=os.environ, check=False).returncode
+    if status:
+        raise WorldError(f"the tour ended here: {shlex.join(arguments)} failed with status {status} (see above)")
+
+
+def walk(folder: Path) -> None:
+    explain("1. A small COCO", "Drawn by a program, in the layout of COCO's own server, so that nothing is downloaded.")
+    mini_coco.generate(folder / "mirror" / "coco")
+    with mirror.serve(folder / "mirror") as url:
+        tour = Tour(folder, url)
+        explain(
+            "2. A little zoo model",
+            "An SSD MobileNet v1, a quarter as wide and at 128x128, trained on all ten categories under COCO's ids, "
+            "then packed and served as the TensorFlow 1 zoo does it. The real zoo's models need no such step.",
+        )
+        python_module("todus.demo.little_zoo", tour)
+        take_the_road(tour)
+    draw_detections(tour)
+    conclude(tour)
+
+
+def python_module(module: str, tour: Tour) -> None:
+    options = {
+        "--home": str(tour.folder / "zoo-maker"),
+        "--coco-url": f"{tour.mirror_url}/coco",
+        "--zoo": str(tour.folder / "mirror" / "zoo"),
+    }
+    run([sys.executable, "-m", module, *(word for option in options.items() for word in option)])
+
+
+def take_the_road(tour: Tour) -> None:
+    explain("3. Choose categories", f"From here on it is what you would do. Four of the ten are kept: {CATEGORIES}.")
+    tour.verb("dataset-limited", CATEGORIES=CATEGORIES, COCO_URL=f"{tour.mirror_url}/coco")
+    explain("4. Take the model", "Its class head is cut from 90 classes to 4, the trained weights of the 4 are kept.")
+    tour.verb("model", MODEL=tour.model.name, ZOO_URL=f"{tour.mirror_url}/zoo")
+    explain("5. How good was the full model on them?", "Its other 86 classes are ignored: matched by name.")
+    tour.verb("eval", MODEL=tour.model.name, GRAPH="pretrained")
+    explain("6. And the cut one, with no training at all?", "model.ckpt-0 is what step 4 left.")
+    tour.verb("eval", MODEL=tour.model.name, CHECKPOINT="model.ckpt-0")
+    explain("7. Train on", "Fine-tuning from the cut weights: the loss starts low, because nothing was thrown away.")
+    tour.verb("train", MODEL=tour.model.name, STEPS=str(STEPS), LEARNING_RATE=str(LEARNING_RATE))
+    tour.verb("eval", MODEL=tour.model.name)
+    explain("8. Export", "A frozen graph and a SavedModel for the device; evaluated once more, as they are.")
+    tour.verb("export", MODEL=tour.model.name)
+    tour.verb("eval", MODEL=tour.model.name, GRAPH="exported")
+
+
+def explain(title: str, text: str) -> None:
+    progress.say(f"\n=== {title}\n    {text}")
+
+
+def draw_detections(tour: Tour) -> None:
+    """The validation images with the most objects: ground truth beside what the exported graph detects."""
+    started = time.monotonic()
+    dataset = tour.home.dataset("limited")
+    truth = json.loads(dataset.annotations("val").read_text(encoding="utf-8"))
+    found = json.loads((tour.model.evaluation / "detections-exported.json").read_text(encoding="utf-8"))
+    names = {category["id"]: category["name"] for category in truth["categories"]}
+    colours = picture.colours_of(names.values())
+
+    def boxes(annotations: list[dict], image_id: int) -> list[picture.Box]:
+        return [
+            picture.Box(a["bbox"], names[a["category_id"]], a.get("score"), bool(a.get("iscrowd")))
+            for a in annotations
+            if a["image_id"] == image_id
+        ]
+
+    shown = sorted(truth["images"], key=lambda image: (-len(boxes(truth["annotations"], image["id"])), image["id"]))
+    pairs = []
+    for image in shown[:PICTURES]:
+        with Image.open(tour.home.raw_data.images("val") / image["file_name"]) as pixels:
+            ours, theirs = boxes(found, image["id"]), boxes(truth["annotations"], image["id"])
+            pairs.append(picture.side_by_side(pixels, theirs, ours, threshold=SCORE_SHOWN, colours=colours))
+    path = tour.folder / "detections.png"
+    picture.contact_sheet(pairs, columns=2).save(path)
+    explain("9. See for yourself", "Ground truth at the left, detections of the exported graph at the right.")
+    progress.made(path, started)
+
+
+def conclude(tour: Tour) -> None:
+    evaluations = json.loads((tour.model.evaluation / "report.json").read_text(encoding="utf-8"))
+    rows = [
+        [
+            what,
+            report.percent(evaluations[graph]["summary"]["AP"]),
+            report.percent(evaluations[graph]["summary"]["AP50"]),
+        ]
+        for what, graph in (
+            ("full model, 90 classes, on the 4 kept", "pretrained"),
+            ("cut to 4 classes, no training", "model.ckpt-0"),
+            (f"after {STEPS} steps of training", f"model.ckpt-{STEPS}"),
+            ("exported frozen graph", "exported"),
+        )
+    ]
+    progress.say("\n=== What came of it (average precision on the validation images, percent)\n")
+    for line in report.table(["detector", "AP", "AP50"], rows):
+        progress.say(line)
+    progress.say(f"\nAll of it is below {progress.shown(tour.folder)}; make clean removes it.")
+    progress.next_step('make dataset-limited CATEGORIES="bear horse giraffe"  (the real COCO)')
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    started = time.monotonic()
+    walk(arguments.folder)
+    progress.say(f"the tour took {progress.human_time(time.monotonic() - started)}")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = command.parser(__doc__)
+    parser.add_argument(
+        "--folder", required=True, type=lambda text: Path(text).resolve(), help="where everything of the tour goes"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)
