@@ -4,28 +4,28 @@
 #
 # An environment is always built from nothing: what a broken-off installation leaves behind cannot be told from a
 # whole one. pip's cache makes that cheap. The stamp comes last.
-set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$root"
 stamp="$1"
 reasons="${*:2}"
 started=$SECONDS
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 unset PYTHONPATH PYTHONHOME
 
-fail() {
-  printf 'todus: %s\n' "$*" >&2
-  exit 2
-}
-
 version_of() {
   sed -nE 's/^version(_info)? *= *([0-9]+\.[0-9]+).*/\2/p' "$1/pyvenv.cfg"
 }
 
+# pip in the background, so that whoever stops this script stops pip too: one that went on alone would write into the
+# environment of the next attempt.
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM HUP
+
 install() {
   local quiet=--quiet
   [[ ! -t 2 ]] || quiet=--progress-bar=on
-  "$VENV/bin/python" -m pip install "$quiet" "$@" >&2 || {
+  "$VENV/bin/python" -m pip install "$quiet" "$@" >&2 &
+  wait $! || {
     echo "todus: setting up $VENV failed (above); the same command tries again" >&2
     exit 1
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Print the path of the Python to set up with: PYTHON, or else the newest supported one on PATH that really runs.
 # Version managers put names on PATH that fail when called; those are passed over.
-set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 
 readonly SUPPORTED="3.13 3.12 3.11 3.10"
 readonly NEEDS="needs Python 3.10 to 3.13"
@@ -22,11 +22,6 @@ if sys.prefix != getattr(sys, "base_prefix", sys.prefix):
     path = "%s/bin/python%s" % (sys.base_prefix, version)
 print("%s %s %s" % (version, able, path))
 END
-}
-
-fail() {
-  printf 'todus: %s\n' "$*" >&2
-  exit 2
 }
 
 if [[ -n ${PYTHON:-} ]]; then

@@ -3,4 +3,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 
+if [[ -n $MODEL_DIR ]]; then
+  MODEL="${MODEL:-${MODEL_DIR##*/}}"
+  [[ $MODEL_DIR == "$TODUS_HOME/model/$MODEL" ]] ||
+    fail "MODEL_DIR=$MODEL_DIR is not where $MODEL is prepared, $TODUS_HOME/model/$MODEL; say TODUS_HOME= and MODEL="
+fi
 become zoo.prepare -m "$MODEL" -d "$DATASET" --zoo-url "$ZOO_URL" --home "$TODUS_HOME"

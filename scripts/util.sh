@@ -14,6 +14,11 @@ fail() {
   exit 2
 }
 
+# The path $1, which is below $2 where it is relative.
+absolute() {
+  [[ $1 == /* ]] && printf '%s' "$1" || printf '%s' "$2/$1"
+}
+
 # Have the variables of the Makefile at hand, and what $1 names ready: `nothing`, the Python `environment`, or the
 # `tools` of the tests besides. Under make both hold already; a script that was called directly asks make for them.
 set_up() {
@@ -28,8 +33,9 @@ set_up() {
     export -n "${name?}"
   done
   unset TODUS_VARIABLES MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-  venv="$VENV"
-  [[ $venv == /* ]] || venv="$root/$venv"
+  venv="$(absolute "$VENV" "$root")"
+  TODUS_HOME="$(absolute "$TODUS_HOME" "$PWD")"
+  [[ -z $MODEL_DIR ]] || MODEL_DIR="$(absolute "${MODEL_DIR%/}" "$PWD")"
 }
 
 # Become `python -m todus.$1` with the other arguments. A PYTHONPATH of the user's is dropped: it often names another
@@ -62,8 +68,7 @@ prepared_models() {
 # Set `model_dir` to the folder of the model that the user means: MODEL_DIR, MODEL, the only one, or one from a menu.
 choose_model() {
   if [[ -n $MODEL_DIR ]]; then
-    model_dir="${MODEL_DIR%/}"
-    [[ $model_dir == /* ]] || model_dir="$PWD/$model_dir"
+    model_dir="$MODEL_DIR"
     [[ -z $MODEL || $MODEL == "${model_dir##*/}" ]] ||
       fail "MODEL=$MODEL and MODEL_DIR=$MODEL_DIR name different models; give only one of them"
     is_prepared "$model_dir" ||

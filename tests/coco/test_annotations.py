@@ -3,8 +3,8 @@
 import contextlib
 import io
 import json
-import math
 from pathlib import Path
+from random import Random
 
 import pytest
 from pycocotools.coco import COCO
@@ -87,13 +87,21 @@ def test_boxes_are_clipped_and_the_empty_ones_counted():
 
 
 def test_a_clipped_box_never_ends_beyond_its_image():
-    width = 37
-    for number in range(1, 500):
-        x = width * math.sqrt(number) / 23
-        box, _ = annotations._clip([x, 1, width, 5], width, 40)
-        if box is not None:
-            assert box[0] + box[2] <= width
-            assert box[0] + box[2] == pytest.approx(width)
+    random = Random(2017)
+    for _ in range(2000):
+        width, height = random.randint(1, 640), random.randint(1, 640)
+        box = [random.uniform(-50, 640), random.uniform(-50, 640), random.uniform(1, 640), random.uniform(1, 640)]
+        dataset = {
+            "images": [{"id": 1, "file_name": "a.jpg", "width": width, "height": height}],
+            "categories": mirror.CATEGORIES,
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": box}],
+        }
+        for x, y, w, h in boxes(annotations.clean(dataset)[0]).values():
+            assert x >= 0
+            assert y >= 0
+            assert x + w <= width
+            assert y + h <= height
+            assert (x + w, y + h) == pytest.approx((min(box[0] + box[2], width), min(box[1] + box[3], height)))
 
 
 def test_complete_keeps_all_images_and_ids():

@@ -76,6 +76,10 @@ def test_the_same_dataset_makes_the_same_bytes(dataset, mirror_folder, tmp_path)
         records.write_split(dataset, mirror_folder / "train2017", Dataset(tmp_path / name), "train")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    data = Dataset(tmp_path / "a").record("train", 0).read_bytes()
+    names = sorted(messages(Dataset(tmp_path / "a").record("train", 0))[0].features.feature)
+    places = [data.index(name.encode()) for name in names]
+    assert places == sorted(places)  # the entries of a map have no order of their own
 
 
 def test_images_of_another_size_are_counted(dataset, mirror_folder, tmp_path):

@@ -1,5 +1,6 @@
 """Which Python is taken, and that an environment is whole, the right one, or not there."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def interpreters(tmp_path: Path):
     def put(**answers: str | None) -> str:
         folder = tmp_path / "interpreters"
         folder.mkdir(exist_ok=True)
+        if not (folder / "dirname").exists():  # the one program that the script needs beside a Python
+            (folder / "dirname").symlink_to(shutil.which("dirname"))
         for name, answer in answers.items():
             program = folder / name.replace("_", ".")
             program.write_text(

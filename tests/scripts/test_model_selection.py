@@ -54,7 +54,21 @@ def test_a_relative_model_dir_is_below_the_folder_of_the_call(shell, tmp_path: P
 def test_model_and_model_dir_must_agree(shell):
     shell.prepare("ssd", "frcnn")
     error = shell.the_error(shell.make("train", "MODEL=ssd", MODEL_DIR="model/frcnn"))
-    assert "MODEL=ssd" in error and "MODEL_DIR=model/frcnn" in error
+    assert "MODEL=ssd" in error and "model/frcnn" in error
+
+
+def test_model_dir_names_the_model_that_is_to_be_prepared(shell, tmp_path: Path):
+    for name in ("model/ssd", f"{shell.folder}/model/ssd/"):
+        (call,) = shell.calls(shell.make("model", MODEL_DIR=name))
+        assert call["arguments"][:2] == ["-m", "ssd"]
+    error = shell.the_error(shell.make("model", MODEL_DIR=f"{tmp_path}/elsewhere/ssd"))
+    assert f"{tmp_path}/elsewhere/ssd" in error and f"{shell.folder}/model/ssd" in error
+
+
+def test_a_relative_todus_home_is_below_the_folder_of_the_call(shell, tmp_path: Path):
+    shell.prepare("ssd", home=tmp_path / "home")
+    (call,) = shell.calls(shell.run(f"{shell.folder}/scripts/export.sh", cwd=tmp_path, TODUS_HOME="home"))
+    assert call["arguments"] == ["--model-dir", f"{tmp_path}/home/model/ssd", "--home", f"{tmp_path}/home"]
 
 
 @pytest.mark.parametrize("verb", ["train", "eval", "export", "clean-model"])
@@ -79,7 +93,7 @@ def test_a_model_that_is_not_prepared(shell):
 def test_a_model_dir_that_is_not_prepared(shell):
     (shell.folder / "model" / "ssd").mkdir(parents=True)
     error = shell.the_error(shell.script("eval", MODEL_DIR="model/ssd"))
-    assert "MODEL_DIR=model/ssd" in error and "make model MODEL=ssd" in error
+    assert f"MODEL_DIR={shell.folder}/model/ssd" in error and "make model MODEL=ssd" in error
 
 
 def on_a_terminal(shell, keys: str) -> tuple[subprocess.CompletedProcess[str], str]:

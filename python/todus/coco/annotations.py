@@ -141,13 +141,10 @@ def _clip(box: object, image_width: int, image_height: int) -> tuple[list[float]
 
 
 def _clip_side(start: float, length: float, limit: int) -> tuple[float, float]:
-    """Clip start and length to 0..limit. Their sum is never above the limit, not even by a rounding error, because
-    readers (the API's own writer is one) drop a box that is."""
-    first, last = max(start, 0), min(start + length, limit)
-    clipped = last - first
-    while clipped > 0 and first + clipped > limit:
-        clipped = math.nextafter(clipped, 0)
-    return first, clipped
+    """Clip start and length to 0..limit. Readers (the API's own writer is one) drop a box that ends beyond its image;
+    these two never add up to more than the limit, as rounding to nearest cannot pass a whole number."""
+    first = max(start, 0)
+    return first, min(start + length, limit) - first
 
 
 def _is_box(box: object) -> bool:

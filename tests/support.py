@@ -1,0 +1,63 @@
+"""What tests of several rooms use: the tiny model, and running a verb's script as a user's shell would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from todus import layout
+from todus.demo import little_zoo
+
+NAME = little_zoo.NAME
+KEPT = "stop sign, traffic light, banana"
+
+# The demo's little model once more, smaller still: what it learns in a few seconds is little, but depends on the image.
+# For that the batch-norm statistics have to follow within those few steps: with the demo's decay of 0.97 the output
+# is all but the same for every image, and whatever compares outputs passes for nothing.
+TINY_PIPELINE = (
+    little_zoo.PIPELINE.read_text(encoding="utf-8")
+    .replace("height: 128 width: 128", "height: 96 width: 96")
+    .replace("batch_size: 24", "batch_size: 8")
+    .replace("decay: 0.97", "decay: 0.7")
+)
+TINY_STEPS = 60
+
+
+def run_verb(name: str, home: layout.Home, **variables: str) -> subprocess.CompletedProcess:
+    """Run the script of the verb `name` on the tree `home`."""
+    return subprocess.run(
+        [layout.CHECKOUT / "scripts" / f"{name}.sh"],
+        env=verb_environment(home, **variables),
+        cwd=home.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def verb_environment(home: layout.Home, **variables: str) -> dict[str, str]:
+    """The environment of a verb that uses this very Python environment, and nothing that make or pytest has set."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**inherited, "TODUS_HOME": str(home.folder), "VENV": sys.prefix, **variables}
+
+
+def failed_in_one_line(result: subprocess.CompletedProcess, *words: str) -> bool:
+    """Whether a verb ended as a user's mistake should: exit 2, one line on stderr, with all of `words` in it."""
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == 2, result
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("todus: "), result.stderr
+    assert all(word in lines[0] for word in words), (words, lines[0])
+    return True
+
+
+def run_python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    """Run `code` in an interpreter of its own that has imported nothing yet."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(layout.CHECKOUT / "python"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

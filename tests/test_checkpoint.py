@@ -1,0 +1,124 @@
+"""Checkpoints: which one is the newest, how the user names one, and that what is written is what is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support import run_python
+from todus import checkpoint
+from todus.errors import UserError
+
+PARTS = ("index", "data-00000-of-00001")
+
+
+def put(folder: Path, name: str, parts: tuple[str, ...] = PARTS) -> None:
+    for part in parts:
+        (folder / f"{name}.{part}").touch()
+
+
+def test_the_newest_is_the_one_with_the_highest_step(tmp_path):
+    for age, step in enumerate((10, 9, 1000, 200)):
+        put(tmp_path, f"model.ckpt-{step}")
+        for part in PARTS:
+            os.utime(tmp_path / f"model.ckpt-{step}.{part}", (age, age))
+    assert checkpoint.newest(tmp_path) == tmp_path / "model.ckpt-1000"
+
+
+@pytest.mark.parametrize("parts", [PARTS[:1], PARTS[1:]], ids=["index alone", "data alone"])
+def test_half_a_checkpoint_is_none(tmp_path, parts):
+    put(tmp_path, "model.ckpt-7", parts)
+    assert checkpoint.newest(tmp_path) is None
+    put(tmp_path, "model.ckpt-5")
+    assert checkpoint.newest(tmp_path) == tmp_path / "model.ckpt-5"
+    with pytest.raises(UserError, match=r"no checkpoint 7\b"):
+        checkpoint.named(tmp_path, "7")
+
+
+def test_other_files_are_no_checkpoints(tmp_path):
+    for name in ("model.ckpt", ".model.ckpt-9.unfinished-1", "model.ckpt-9-best", "other.ckpt-9", "model.ckpt-x"):
+        put(tmp_path, name)
+    assert checkpoint.newest(tmp_path) is None
+    assert checkpoint.newest(tmp_path / "no-such-folder") is None
+
+
+def test_the_step_is_in_the_name():
+    assert checkpoint.step_of(Path("a/model.ckpt-1234")) == 1234
+    assert checkpoint.step_of(Path("a-7/model.ckpt")) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["20", "model.ckpt-20", "model.ckpt-20.index", "model.ckpt-20.meta", "model.ckpt-20.data-00000-of-00001"]
+)
+def test_a_checkpoint_has_many_names(tmp_path, name):
+    put(tmp_path, "model.ckpt-20")
+    put(tmp_path, "model.ckpt-100")
+    assert checkpoint.named(tmp_path, name) == tmp_path / "model.ckpt-20"
+
+
+def test_a_checkpoint_elsewhere_is_named_by_its_path(tmp_path):
+    put(tmp_path, "model.ckpt")
+    assert checkpoint.named(tmp_path / "training", str(tmp_path / "model.ckpt")) == tmp_path / "model.ckpt"
+
+
+def test_an_unknown_name_gets_the_list_of_those_that_are_there(tmp_path):
+    with pytest.raises(UserError, match="no checkpoint model.ckpt-3 .*there: none, run make model"):
+        checkpoint.named(tmp_path, "model.ckpt-3")
+    put(tmp_path, "model.ckpt-20")
+    put(tmp_path, "model.ckpt-0")
+    with pytest.raises(UserError, match="no checkpoint model.ckpt-3 .*there: model.ckpt-0 model.ckpt-20"):
+        checkpoint.named(tmp_path, "model.ckpt-3")
+
+
+VARIABLES = {
+    "global_step": np.array(2**40, np.int64),
+    "Conv/weights": np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4),
+    "Conv/biases": np.array([0.1, -0.0, np.inf], np.float32),
+    "empty": np.zeros([0, 3], np.float32),
+}
+
+
+def test_what_is_written_is_read(tmp_path):
+    prefix = tmp_path / "training" / "model.ckpt-0"
+    checkpoint.write(prefix, {"before": np.zeros(3)})
+    checkpoint.write(prefix, VARIABLES)
+    read = checkpoint.read(prefix)
+    assert sorted(read) == sorted(VARIABLES)
+    for name, value in VARIABLES.items():
+        assert read[name].dtype == value.dtype, name
+        np.testing.assert_array_equal(read[name], value, strict=True)
+    assert checkpoint.shapes(prefix) == {name: list(value.shape) for name, value in VARIABLES.items()}
+    assert sorted(path.name for path in prefix.parent.iterdir()) == [f"model.ckpt-0.{part}" for part in sorted(PARTS)]
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("damage", ["cut off", "another byte", "gone"])
+def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, part, damage):
+    prefix = tmp_path / "model.ckpt-0"
+    checkpoint.write(prefix, VARIABLES)
+    file = prefix.with_name(f"{prefix.name}.{part}")
+    content = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    elif damage == "cut off":
+        file.write_bytes(content[: len(content) // 2])
+    else:
+        file.write_bytes(content[:8] + bytes([content[8] ^ 0xFF]) + content[9:])
+    with pytest.raises(UserError, match="cannot be read") as refused:
+        checkpoint.read(prefix)
+    assert str(prefix) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_to_look_for_the_newest_needs_no_tensorflow(tmp_path):
+    put(tmp_path, "model.ckpt-3")
+    code = """
+import sys
+from pathlib import Path
+from todus import checkpoint
+print(checkpoint.newest(Path(sys.argv[1])).name, checkpoint.named(Path(sys.argv[1]), "3").name, "tensorflow" in sys.modules)
+"""
+    assert run_python(code, tmp_path).stdout == "model.ckpt-3 model.ckpt-3 False\n"

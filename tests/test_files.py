@@ -1,0 +1,108 @@
+"""Atomic files and folders: a half-written one never looks whole, and a failure leaves what was there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support import run_python
+from todus import files
+
+KILLED = 9
+
+
+def contents(folder: Path) -> dict[str, str | None]:
+    """Everything below `folder`, hidden files too; None for a folder."""
+    return {str(p.relative_to(folder)): p.read_text() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def test_a_file_appears_when_its_block_ends_and_not_before(tmp_path):
+    target = tmp_path / "new" / "folder" / "report.txt"
+    with files.atomic_file(target) as unfinished:
+        unfinished.write_text("whole")
+        assert unfinished.parent == target.parent, "another disk could not be renamed from"
+        assert not target.exists()
+    assert contents(target.parent) == {"report.txt": "whole"}
+
+
+@pytest.mark.parametrize("before", [{}, {"report.txt": "old"}], ids=["nothing before", "an old one"])
+@pytest.mark.parametrize("written", ["", "half"])
+def test_a_file_that_fails_leaves_what_was_there(tmp_path, before, written):
+    for name, text in before.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ZeroDivisionError), files.atomic_file(tmp_path / "report.txt") as unfinished:
+        if written:
+            unfinished.write_text(written)
+        raise ZeroDivisionError
+    assert contents(tmp_path) == before
+
+
+def test_a_folder_replaces_the_one_before_it_as_a_whole(tmp_path):
+    target = tmp_path / "dataset"
+    for name in ("first", "second"):
+        with files.atomic_folder(target) as unfinished:
+            (unfinished / name).write_text(name)
+            assert not (target / name).exists()
+    assert contents(tmp_path) == {"dataset": None, "dataset/second": "second"}
+
+
+def test_a_folder_that_fails_leaves_the_one_before_it(tmp_path):
+    target = tmp_path / "dataset"
+    with files.atomic_folder(target) as unfinished:
+        (unfinished / "first").write_text("first")
+    with pytest.raises(ZeroDivisionError), files.atomic_folder(target) as unfinished:
+        (unfinished / "second").write_text("half")
+        raise ZeroDivisionError
+    assert contents(tmp_path) == {"dataset": None, "dataset/first": "first"}
+
+
+def test_a_first_folder_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(tmp_path / "dataset") as unfinished:
+        (unfinished / "half").write_text("half")
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == {}
+
+
+# Writes a folder and dies, as by SIGKILL, just before the rename number argv[2].
+KILLED_AT_RENAME = f"""
+import os, sys
+from pathlib import Path
+from todus import files
+rename, count = os.replace, [0]
+def replace(source, target):
+    count[0] += 1
+    if count[0] == int(sys.argv[2]):
+        os._exit({KILLED})
+    rename(source, target)
+os.replace = replace
+with files.atomic_folder(Path(sys.argv[1])) as unfinished:
+    (unfinished / "second").write_text("second")
+"""
+
+
+@pytest.mark.parametrize("rename", [1, 2], ids=["before both renames", "between the renames"])
+def test_a_folder_whose_replacement_was_killed_comes_back(tmp_path, rename):
+    target = tmp_path / "dataset"
+    with files.atomic_folder(target) as unfinished:
+        (unfinished / "first").write_text("first")
+    assert run_python(KILLED_AT_RENAME, target, rename).returncode == KILLED
+    assert target.exists() == (rename == 1)
+    with pytest.raises(ZeroDivisionError), files.atomic_folder(target) as unfinished:
+        assert contents(target) == {"first": "first"}
+        assert contents(unfinished) == {}, "what the killed run had written is not to be mixed with what is new"
+        raise ZeroDivisionError
+    assert contents(tmp_path) == {"dataset": None, "dataset/first": "first"}
+
+
+def test_json_keeps_order_and_letters(tmp_path):
+    files.write_json(tmp_path / "a.json", {"b": 1, "a": ["é", None]})
+    assert (tmp_path / "a.json").read_bytes() == '{"b": 1, "a": ["é", null]}\n'.encode()
+
+
+def test_size_of_a_file_and_of_a_folder(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "one").write_bytes(b"1234")
+    (tmp_path / "deep" / "er" / "two").write_bytes(b"123")
+    assert files.size_on_disk(tmp_path / "one") == 4
+    assert files.size_on_disk(tmp_path) == 7
