@@ -3,4 +3,4 @@
 source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 
-become demo.tour --folder "$TODUS_HOME/demo"
+become demo.tour --folder "$root/demo"

@@ -23,6 +23,24 @@ TINY_PIPELINE = (
 )
 TINY_STEPS = 60
 
+# What a device would run: a detector without Todus and without the Object Detection API. Arguments: graph, image.
+PLAIN_TENSORFLOW = """
+import sys, json
+import numpy as np, tensorflow.compat.v1 as tf
+from PIL import Image
+image = np.asarray(Image.open(sys.argv[2]).convert("RGB"))[None]
+names = ["num_detections:0", "detection_boxes:0", "detection_scores:0", "detection_classes:0"]
+with tf.Graph().as_default(), tf.Session() as session:
+    if sys.argv[1].endswith(".pb"):
+        graph = tf.GraphDef.FromString(open(sys.argv[1], "rb").read())
+        tf.import_graph_def(graph, name="")
+    else:
+        tf.saved_model.loader.load(session, ["serve"], sys.argv[1])
+    count, boxes, scores, classes = session.run(names, {"image_tensor:0": image})
+assert "object_detection" not in sys.modules
+print(json.dumps({"count": int(count[0]), "score": float(scores[0, 0]), "classes": sorted(set(classes[0].tolist()))}))
+"""
+
 
 def run_verb(name: str, home: layout.Home, **variables: str) -> subprocess.CompletedProcess:
     """Run the script of the verb `name` on the tree `home`."""

@@ -65,7 +65,7 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
     try:
         reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data file is cut off
         raise UserError(
             f"the checkpoint {prefix} cannot be read ({_first_line(error)}); fetch or make it again"
         ) from None

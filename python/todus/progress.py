@@ -20,8 +20,9 @@ def say(text: str) -> None:
 def human_size(count: float) -> str:
     """1234567 -> '1.2 MB' (decimal units, as disks and networks are sold)."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        shown_count = f"{count:.0f}" if unit == "B" else f"{count:.1f}"
+        if float(shown_count) < 1000:  # as rounded, or 999,960 would be 1000.0 kB
+            return f"{shown_count} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
 

@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import collections
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from support import NAME, failed_in_one_line, run_verb
+from support import NAME, PLAIN_TENSORFLOW, failed_in_one_line, run_verb
 from todus import layout
-
-PLAIN_TENSORFLOW = """
-import sys, json
-import numpy as np, tensorflow.compat.v1 as tf
-from PIL import Image
-image = np.asarray(Image.open(sys.argv[2]).convert("RGB"))[None]
-names = ["num_detections:0", "detection_boxes:0", "detection_scores:0", "detection_classes:0"]
-with tf.Graph().as_default(), tf.Session() as session:
-    if sys.argv[1].endswith(".pb"):
-        graph = tf.GraphDef.FromString(open(sys.argv[1], "rb").read())
-        tf.import_graph_def(graph, name="")
-    else:
-        tf.saved_model.loader.load(session, ["serve"], sys.argv[1])
-    count, boxes, scores, classes = session.run(names, {"image_tensor:0": image})
-assert "object_detection" not in sys.modules
-print(json.dumps({"count": int(count[0]), "score": float(scores[0, 0]), "classes": sorted(set(classes[0].tolist()))}))
-"""
 
 
 @pytest.fixture(scope="module")
 def exported(prepared: layout.Home, tmp_path_factory: pytest.TempPathFactory) -> layout.Home:
-    import shutil
-
     home = layout.Home(tmp_path_factory.mktemp("exported") / "tree")
     shutil.copytree(prepared.folder, home.folder)
     result = run_verb("export", home)
@@ -58,10 +40,11 @@ def test_the_cut_model_detects_what_the_full_one_does_and_the_exported_graph_too
         assert "| traffic light |" in result.stdout
     full, cut, graph = (detections(exported, name) for name in ("pretrained", "model.ckpt-0", "exported"))
     assert len({round(best[0][0], 6) for best in cut.values()}) > 10, "hardly depends on the image: proves nothing"
-    assert graph == cut
+    assert graph.keys() == cut.keys()
     # The full model shares its 100 detections an image among 90 classes, so it keeps fewer of each: its best ones.
-    for key, best in full.items():
-        assert np.allclose(best[:3], cut[key][: len(best[:3])], atol=1e-3), key
+    for other in (full, graph):
+        for key, best in other.items():
+            assert np.allclose(best[:3], cut[key][: len(best[:3])], rtol=1e-4, atol=1e-3), key
     report = json.loads((exported.model(NAME).evaluation / "report.json").read_text())
     assert report["exported"]["score_threshold"] == pytest.approx(1e-8)
     assert set(report) == {"pretrained", "model.ckpt-0", "exported"}

@@ -29,7 +29,7 @@ CATEGORIES = "stop sign, traffic light, banana, clock"
 STEPS = 300
 LEARNING_RATE = 0.003
 PICTURES = 6
-SCORE_SHOWN = 0.5
+SCORE_SHOWN = 0.3
 
 
 class Tour:
