@@ -91,3 +91,8 @@ def test_an_image_that_cannot_be_read_is_named(home: layout.Home) -> None:
     broken.write_bytes(broken.read_bytes()[:300])
     assert failed_in_one_line(run_verb("eval", home), broken.name, "delete it")
     assert not (home.model(NAME).evaluation / "report.json").exists()
+
+
+def test_a_dataset_without_validation_images_is_named(home: layout.Home) -> None:
+    home.dataset("limited").annotations("val").unlink()
+    assert failed_in_one_line(run_verb("eval", home), "no val split", 'SPLITS="train val"')

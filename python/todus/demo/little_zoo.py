@@ -93,7 +93,9 @@ def measure(home: Home) -> scoring.Scores:
     average, at_50 = report.percent(scores.summary["AP"]), report.percent(scores.summary["AP50"])
     progress.say(f"the little zoo model: AP {average}, AP50 {at_50} on its {len(images)} validation images")
     if scores.summary["AP50"] < LEARNT:
-        raise WorldError(f"the little zoo model has not learnt enough (AP50 {at_50}); delete {home.folder} and try again")
+        raise WorldError(
+            f"the little zoo model has not learnt enough (AP50 {at_50}); delete {home.folder} and try again"
+        )
     return scores
 
 

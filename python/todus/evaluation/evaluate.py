@@ -37,7 +37,7 @@ def evaluate(model: Model, graph: str, checkpoint_name: str, home: Home) -> dict
     Raises:
       UserError: the model or its dataset is not prepared, there is no such graph, or no image to evaluate on.
     """
-    dataset = prepared.require(model)
+    dataset = prepared.require(model, "val")
     annotations = json.loads(dataset.annotations("val").read_text(encoding="utf-8"))
     images = images_on_disk(annotations, home.raw_data.images("val"), dataset)
     name, detector = open_detector(model, graph, checkpoint_name)

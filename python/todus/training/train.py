@@ -21,7 +21,7 @@ SAVE_EVERY = 600.0  # seconds, as the API's own trainer does
 
 def train(model: Model, steps: int | None, batch_size: int | None, base_rate: float | None) -> None:
     """Raises UserError if the model or its dataset is not prepared, or no longer belong together."""
-    prepared.require(model)
+    prepared.require(model, "train")
     pipeline = pipelines.load(model.pipeline)
     steps = steps or pipeline.train_config.num_steps
     newest = checkpoint.newest(model.training)

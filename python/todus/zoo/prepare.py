@@ -110,9 +110,14 @@ def configured_pipeline(model: Model, dataset: Dataset, categories: LabelMap) ->
         shipped,
         dataset,
         class_count=shipped.model.ssd.num_classes if dataset.name == "complete" else len(categories),
-        validation_images=json.loads(dataset.manifest.read_text(encoding="utf-8"))["splits"]["val"]["images"],
+        validation_images=validation_images(dataset),
         start=checkpoint.at_step(model.training, 0),
     )
+
+
+def validation_images(dataset: Dataset) -> int:
+    splits = json.loads(dataset.manifest.read_text(encoding="utf-8"))["splits"]
+    return splits["val"]["images"] if "val" in splits else 0
 
 
 def require_variables(variables: dict, model: Model, dataset: Dataset, categories: LabelMap) -> None:

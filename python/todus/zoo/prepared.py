@@ -17,17 +17,21 @@ def require_model(model: Model) -> None:
         raise UserError(f"model {model.name} is not prepared; run: make model MODEL={model.name}")
 
 
-def require(model: Model) -> Dataset:
-    """The model's dataset, which is sure to be there and to have the categories that the model was cut for.
+def require(model: Model, split: str) -> Dataset:
+    """The model's dataset, which is sure to have `split` and the categories that the model was cut for.
 
     Raises:
-      UserError: the model is not prepared, its dataset is gone, or holds other categories by now.
+      UserError: the model is not prepared; its dataset is gone, lacks the split, or holds other categories by now.
     """
     require_model(model)
     dataset = Dataset(Path(pipelines.load(model.pipeline).train_input_reader.label_map_path).parent)
     if not dataset.manifest.is_file():
         raise UserError(
             f"the dataset of model {model.name}, {dataset.folder}, is not there; run: make dataset-{dataset.name}"
+        )
+    if not dataset.annotations(split).is_file():
+        raise UserError(
+            f'dataset {dataset.name} has no {split} split; run: make dataset-{dataset.name} SPLITS="train val"'
         )
     cut_for, now = label_map.read(model.label_map), label_map.read(dataset.label_map)
     if cut_for != now:
