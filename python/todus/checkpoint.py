@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from todus import files
 from todus.errors import UserError
 
 PREFIX = "model.ckpt"
@@ -48,6 +49,11 @@ def named(folder: Path, name: str) -> Path:
         there = sorted(file.stem for file in folder.glob(f"{PREFIX}*.index"))
         raise UserError(f"no checkpoint {name} in {folder}; there: {' '.join(there) or 'none, run make model'}")
     return prefix
+
+
+def size_on_disk(prefix: Path) -> int:
+    """Bytes of a checkpoint's files together."""
+    return sum(files.size_on_disk(prefix.with_name(f"{prefix.name}.{part}")) for part in ("index", _DATA))
 
 
 def _is_whole(prefix: Path) -> bool:

@@ -89,10 +89,11 @@ class Progress:
         return f"{line}, {note}" if note else line
 
 
-def made(path: Path, started: float) -> None:
-    """Say what a step has made: file or folder, size, seconds since `started` (time.monotonic())."""
-    size = human_size(files.size_on_disk(path))
-    say(f"made {shown(path)} ({size}, {human_time(time.monotonic() - started)})")
+def made(path: Path, started: float, size: int | None = None) -> None:
+    """Say what a step has made: file or folder, size in bytes (default: what `path` takes on disk), and the seconds
+    since `started` (time.monotonic())."""
+    size = files.size_on_disk(path) if size is None else size
+    say(f"made {shown(path)} ({human_size(size)}, {human_time(time.monotonic() - started)})")
 
 
 def already_there(path: Path, how_to_redo: str) -> None:

@@ -23,6 +23,8 @@ def export_inference_graph(pipeline: Pipeline, checkpoint: Path, folder: Path) -
     exported.eval_config.use_moving_averages &= has_moving_averages(checkpoint)
     with tf.Graph().as_default():
         exporter.export_inference_graph("image_tensor", exported, str(checkpoint), str(folder))
+    exported.eval_config.use_moving_averages = False  # they are in the exported weights by now
+    pipelines.save(exported, folder / "pipeline.config")  # the API's own copy has absolute paths
 
 
 def has_moving_averages(checkpoint: Path) -> bool:

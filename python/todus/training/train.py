@@ -43,7 +43,7 @@ def train(model: Model, steps: int | None, batch_size: int | None, base_rate: fl
             f"stopped at step {outcome.step} of {steps} by {outcome.stopped_by}; run the same command to go on"
         )
     reached = checkpoint.at_step(model.training, outcome.step)
-    progress.made(reached.with_name(f"{reached.name}.index"), started)
+    progress.made(reached, started, checkpoint.size_on_disk(reached))
 
 
 def apply_settings(pipeline: pipelines.Pipeline, steps: int, batch_size: int | None, base_rate: float | None) -> None:

@@ -81,7 +81,7 @@ def write_start_of_training(model: Model, dataset: Dataset, categories: LabelMap
     start = checkpoint.at_step(model.training, 0)
     files.write_text(model.label_map, dataset.label_map.read_text(encoding="utf-8"))
     checkpoint.write(start, variables)
-    progress.made(start.with_name(f"{start.name}.index"), started)
+    progress.made(start, started, checkpoint.size_on_disk(start))
     if len(keep) < class_count:
         progress.say(f"class head cut from {class_count} classes to {len(keep)}: {', '.join(categories.ids)}")
 

@@ -1,0 +1,35 @@
+"""The README is true: it knows the verbs of the Makefile, its models are those of the catalogue, its picture is there."""
+
+from __future__ import annotations
+
+import re
+
+from todus import layout
+from todus.zoo import catalogue
+
+README = (layout.CHECKOUT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (layout.CHECKOUT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_its_table_has_every_verb_and_no_other() -> None:
+    table = README.split("| verb |")[1].split("\n\n")[0]
+    described = {verb for row in table.splitlines() for verb in re.findall(r"`([a-z-]+)`", row.split("|")[1])[:9]}
+    verbs = set(re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, re.MULTILINE))
+    assert described == verbs
+
+
+def test_its_variables_are_those_of_the_makefile() -> None:
+    known = set(re.findall(r"^([A-Z_]+) \?=", MAKEFILE, re.MULTILINE))
+    used = set(re.findall(r"\b([A-Z_]{3,})=", README.split("## Coming from")[0]))
+    assert used <= known, used - known
+
+
+def test_its_models_are_the_catalogue_s_with_the_same_figures() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+x\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
+    facts = {name: (f["input"], str(f["coco_map"]), str(f["ms"])) for name, f in catalogue.load().items()}
+    assert {name: tuple(figures) for name, *figures in rows} == facts
+
+
+def test_what_it_links_to_is_there() -> None:
+    for target in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (layout.CHECKOUT / target).exists(), target
