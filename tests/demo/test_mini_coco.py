@@ -12,7 +12,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from todus.demo import drawing, mini_coco
+from todus.demo import mini_coco, painting, scene
+from todus.demo.shapes import KINDS
 from todus.errors import UserError
 
 TRAIN, VAL, SEED = 24, 12, 7
@@ -172,10 +173,10 @@ def test_the_ground_truth_is_where_the_pixels_are(mirror):
     assert looked_at
 
 
-@pytest.mark.parametrize("kind", drawing.KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_nothing_is_painted_outside_a_silhouette_but_shadow(kind):
     canvas = np.full((160, 160, 3), 200, dtype=np.float32)
-    covered = drawing.paint(canvas, drawing.sketch(kind, 50, np.random.default_rng(3)), 20, 20)
+    covered = painting.paint(canvas, painting.sketch(kind, 50, np.random.default_rng(3)), 20, 20)
     grown = np.zeros_like(covered)
     for dy in range(-2, 3):
         for dx in range(-2, 3):
@@ -190,7 +191,7 @@ def test_nothing_is_painted_outside_a_silhouette_but_shadow(kind):
 @pytest.mark.parametrize("fill", [0.0, 0.3, 1.0])
 def test_run_lengths_are_those_of_pycocotools(shape, fill):
     mask = np.random.default_rng(1).random(shape) < fill
-    ours = mini_coco._run_lengths(mask)
+    ours = scene._run_lengths(mask)
     assert sum(ours["counts"]) == mask.size
     decoded = coco_mask.decode(coco_mask.frPyObjects(ours, *ours["size"]))
     np.testing.assert_array_equal(decoded, mask)

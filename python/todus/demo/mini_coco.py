@@ -22,22 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from todus import command, files, progress
-from todus.demo import drawing
+from todus.demo import geometry, painting, scene, shapes
 from todus.errors import UserError
 
 TRAIN_IMAGES, VAL_IMAGES, SEED = 1500, 150, 2017
 
-SIDE = (256, 320)  # pixels, of either side of an image
-OBJECTS = (1, 4)  # in an image, if there is room for so many
-RADIUS = (0.15, 0.32)  # of an object, in parts of the image's shorter side
-GAP = 4  # pixels between the boxes of two objects
-TRIES = 40  # places tried for an object before it is left out
-CROWD_RADIUS = (0.055, 0.075)
-CROWD_MEMBERS = (14, 24)
-GRAIN = (2.0, 6.0)  # standard deviation of the noise of the camera's sensor
 JPEG_QUALITY = 90
 
 # Every so many images one is of this sort, the first of them early: so has a set of a dozen images some of each.
@@ -125,12 +116,13 @@ def generate(
 
 def categories() -> list[dict]:
     """The drawn categories as COCO lists them: supercategory, id, name; by id."""
-    return [{"supercategory": kind.supercategory, "id": kind.id, "name": kind.name} for kind in drawing.KINDS]
+    return [{"supercategory": kind.supercategory, "id": kind.id, "name": kind.name} for kind in shapes.KINDS]
 
 
 def _manifest(train_images: int, val_images: int, seed: int) -> dict:
     """What makes one mini-COCO differ from another, the code that draws it included."""
-    code = b"".join(Path(module).read_bytes() for module in (__file__, drawing.__file__))
+    modules = (__file__, scene.__file__, painting.__file__, shapes.__file__, geometry.__file__)
+    code = b"".join(Path(module).read_bytes() for module in modules)
     generator = hashlib.sha256(code).hexdigest()[:16]
     return {"train_images": train_images, "val_images": val_images, "seed": seed, "generator": generator}
 
@@ -167,112 +159,25 @@ def _leave_interrupts_to_the_parent() -> None:
 
 def _draw(job: Job) -> tuple[dict, list[dict]]:
     """Draw and save one image; returns its entry in `images` and its entries in `annotations`, still without ids."""
-    rng = np.random.default_rng([job.seed, job.image_id])
-    width, height = (int(side) for side in rng.integers(SIDE[0], SIDE[1] + 1, size=2))
-    canvas = drawing.background(width, height, rng)
-    annotations = []
-    if not job.is_empty:
-        boxes: list[tuple[float, float, float, float]] = []
-        if job.has_crowd:
-            annotations.append(_draw_crowd(canvas, boxes, rng))
-        for _ in range(rng.integers(OBJECTS[0], OBJECTS[1] + 1)):
-            annotation = _draw_object(canvas, boxes, rng)
-            if annotation:
-                annotations.append(annotation)
+    picture, annotations = scene.compose(
+        np.random.default_rng([job.seed, job.image_id]),
+        is_empty=job.is_empty,
+        has_crowd=job.has_crowd,
+        is_greyscale=job.is_greyscale,
+    )
     name = f"{job.image_id:012d}.jpg"
-    _save(canvas, job.folder / f"{job.split}2017" / name, job.is_greyscale, rng)
+    picture.save(job.folder / f"{job.split}2017" / name, "JPEG", quality=JPEG_QUALITY)
     image = {
         "license": LICENSES[0]["id"],
         "file_name": name,
         "coco_url": f"http://images.cocodataset.org/{job.split}2017/{name}",
-        "height": height,
-        "width": width,
+        "height": picture.height,
+        "width": picture.width,
         "date_captured": "2017-09-01 00:00:00",
         "flickr_url": "",
         "id": job.image_id,
     }
     return image, [{**annotation, "image_id": job.image_id} for annotation in annotations]
-
-
-def _draw_object(canvas: np.ndarray, boxes: list, rng: np.random.Generator) -> dict | None:
-    """Draw an object where no other is (`boxes`, to which its own is added) and return its annotation, or None."""
-    kind = drawing.KINDS[rng.integers(len(drawing.KINDS))]
-    radius = rng.uniform(*RADIUS)
-    largest = drawing.sketch(kind, radius * min(canvas.shape[:2]), rng)
-    for attempt in range(TRIES):
-        # The less room there is, the smaller the object, down to the least size allowed.
-        scale = 1 - (1 - RADIUS[0] / radius) * attempt / TRIES
-        place = _free_place(canvas, largest.size * scale, boxes, rng)
-        if place:
-            drawn = largest.scaled(scale)
-            mask = drawing.paint(canvas, drawn, *place)
-            polygons = [(points + place).round(2).ravel().tolist() for points in drawn.silhouette]
-            return _annotation(kind, mask, polygons, is_crowd=0)
-    return None
-
-
-def _draw_crowd(canvas: np.ndarray, boxes: list, rng: np.random.Generator) -> dict:
-    """Draw many small objects of one category in a heap and return the one annotation for all of them."""
-    kinds = [kind for kind in drawing.KINDS if kind.supercategory == "food"]
-    kind = kinds[rng.integers(len(kinds))]
-    height, width = canvas.shape[:2]
-    side = min(height, width)
-    middle = np.array([rng.uniform(0.35, 0.65) * width, rng.uniform(0.35, 0.65) * height])
-    mask = np.zeros((height, width), dtype=bool)
-    for _ in range(rng.integers(*CROWD_MEMBERS)):
-        drawn = drawing.sketch(kind, rng.uniform(*CROWD_RADIUS) * side, rng)
-        centre = middle + rng.uniform(-1, 1, 2) * (0.24, 0.15) * side
-        x, y = np.round(centre - drawn.size / 2).astype(int).clip(0).tolist()
-        mask |= drawing.paint(canvas, drawn, x, y)
-    annotation = _annotation(kind, mask, _run_lengths(mask), is_crowd=1)
-    boxes.append(annotation["bbox"])
-    return annotation
-
-
-def _free_place(canvas: np.ndarray, size: np.ndarray, boxes: list, rng: np.random.Generator) -> tuple[int, int] | None:
-    """A random corner for a box of `size`; None if it is not free there, else the box is added to `boxes`."""
-    height, width = canvas.shape[:2]
-    room = np.array([width, height]) - np.ceil(size).astype(int) - 2
-    if (room < 1).any():
-        return None
-    x, y = (1 + rng.integers(0, room)).tolist()
-    w, h = size.tolist()
-    for left, top, other_w, other_h in boxes:
-        apart_x = x + w + GAP <= left or left + other_w + GAP <= x
-        apart_y = y + h + GAP <= top or top + other_h + GAP <= y
-        if not (apart_x or apart_y):
-            return None
-    boxes.append((x, y, w, h))
-    return x, y
-
-
-def _annotation(kind: drawing.Kind, mask: np.ndarray, segmentation: list | dict, is_crowd: int) -> dict:
-    """COCO's entry for a mask (bool [h, w]): its box is the tight one, [x, y, w, h] in pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    x, y = int(columns[0]), int(rows[0])
-    return {
-        "segmentation": segmentation,
-        "area": int(mask.sum()),
-        "iscrowd": is_crowd,
-        "bbox": [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1],
-        "category_id": kind.id,
-    }
-
-
-def _run_lengths(mask: np.ndarray) -> dict:
-    """COCO's uncompressed run lengths: column by column, zeros first."""
-    pixels = mask.ravel(order="F")
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    counts = np.diff([0, *changes, len(pixels)])
-    if pixels[0]:
-        counts = np.insert(counts, 0, 0)
-    return {"counts": counts.tolist(), "size": list(mask.shape)}
-
-
-def _save(canvas: np.ndarray, path: Path, greyscale: bool, rng: np.random.Generator) -> None:
-    grain = rng.normal(0, rng.uniform(*GRAIN), canvas.shape[:2]).astype(np.float32)
-    image = Image.fromarray(np.clip(canvas + grain[:, :, None], 0, 255).astype(np.uint8))
-    image.convert("L" if greyscale else "RGB").save(path, "JPEG", quality=JPEG_QUALITY)
 
 
 def _instances(pictures: list[tuple[dict, list[dict]]]) -> dict:

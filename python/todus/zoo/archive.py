@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -51,8 +52,10 @@ def unpack(archive: Path, model: Model) -> None:
     """
     with files.atomic_folder(model.pretrained) as unfinished:
         try:
-            with tarfile.open(archive, "r:gz") as tar:
+            with gzip.open(archive) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as tar:
                 _extract(tar, archive, unfinished)
+                while unzipped.read(1 << 20):  # tar stops before the end, where gzip's checksum of all of it is
+                    pass
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # a full disk is not the archive's fault
                 raise

@@ -1,0 +1,91 @@
+"""The pipeline that `make model` writes: what it sets, what it leaves, and which models it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import TINY_PIPELINE
+from todus.bridge import pipeline as pipelines
+from todus.errors import UserError
+from todus.layout import Home
+from todus.zoo import pipeline as zoo_pipeline
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(tmp_path)
+
+
+def configured(shipped: pipelines.Pipeline, home: Home) -> pipelines.Pipeline:
+    start = home.model("x").training / "model.ckpt-0"
+    return zoo_pipeline.configure(shipped, home.dataset("limited"), 3, validation_images=41, start=start)
+
+
+def test_it_trains_and_evaluates_on_the_dataset(home):
+    ready = configured(pipelines.parse(TINY_PIPELINE), home)
+    folder = home.dataset("limited").folder
+    assert ready.model.ssd.num_classes == 3
+    (evaluation,) = ready.eval_input_reader
+    for reader, records in (
+        (ready.train_input_reader, "coco_train.record-?????-of-00100"),
+        (evaluation, "coco_val.record-?????-of-00050"),
+    ):
+        assert list(reader.tf_record_input_reader.input_path) == [str(folder / records)]
+        assert reader.label_map_path == str(folder / "mscoco_label_map.pbtxt")
+    assert ready.eval_config.num_examples == 41
+    assert not ready.eval_config.HasField("max_evals")
+
+
+def test_training_starts_from_the_whole_detector(home):
+    train = configured(pipelines.parse(TINY_PIPELINE), home).train_config
+    assert train.fine_tune_checkpoint == str(home.model("x").training / "model.ckpt-0")
+    assert train.fine_tune_checkpoint_type == "detection"
+    assert train.from_detection_checkpoint
+    assert train.load_all_detection_checkpoint_vars, "without it the API restores the backbone only, and says nothing"
+
+
+def test_nothing_else_is_changed_and_the_shipped_one_not_at_all(home):
+    shipped = pipelines.parse(TINY_PIPELINE)
+    ready = configured(shipped, home)
+    assert shipped == pipelines.parse(TINY_PIPELINE)
+    ready.model.ssd.num_classes = shipped.model.ssd.num_classes
+    assert ready.model == shipped.model
+    for name in ("batch_size", "num_steps", "optimizer", "data_augmentation_options"):
+        assert getattr(ready.train_config, name) == getattr(shipped.train_config, name)
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_there_is_one_evaluation_reader_however_many_there_were(before, home):
+    shipped = pipelines.parse(TINY_PIPELINE)
+    del shipped.eval_input_reader[:]
+    for _ in range(before):
+        shipped.eval_input_reader.add(label_map_path="x", shuffle=False)
+    (reader,) = configured(shipped, home).eval_input_reader
+    assert reader.label_map_path == str(home.dataset("limited").label_map)
+    assert not reader.shuffle
+
+
+@pytest.mark.parametrize(("extractor", "told"), [("ssd_inception_v2", True), ("ssd_mobilenet_v2", False)])
+def test_inception_is_told_to_take_its_settings_from_the_pipeline(extractor, told, home):
+    shipped = pipelines.parse(TINY_PIPELINE)
+    shipped.model.ssd.feature_extractor.type = extractor
+    shipped.model.ssd.feature_extractor.ClearField("override_base_feature_extractor_hyperparams")
+    extractor = configured(shipped, home).model.ssd.feature_extractor
+    assert extractor.override_base_feature_extractor_hyperparams == told
+
+
+def test_only_ssd_models_are_taken(home):
+    with pytest.raises(UserError, match="this is a faster_rcnn model; only SSD"):
+        configured(pipelines.parse("model { faster_rcnn { num_classes: 90 } }"), home)
+
+
+def test_the_changes_are_told_as_they_stand_in_the_file(home):
+    shipped = pipelines.parse(TINY_PIPELINE)
+    ready = configured(shipped, home)
+    told = zoo_pipeline.changes(shipped, ready, home.model("x").pretrained)
+    said = {f"{line[0]} {line[1:].strip()}" for line in told}
+    assert {"- num_classes: 90", "+ num_classes: 3", "- max_evals: 10", "+ num_examples: 41"} <= said
+    assert '+ fine_tune_checkpoint: "../training/model.ckpt-0"' in said
+    assert not any("batch_size" in line for line in said)
+    assert all(line[0] in "+-" for line in said)
+    assert zoo_pipeline.changes(ready, ready, home.model("x").pretrained) == []
