@@ -65,11 +65,11 @@ def test_a_checkpoint_elsewhere_is_named_by_its_path(tmp_path):
 
 
 def test_an_unknown_name_gets_the_list_of_those_that_are_there(tmp_path):
-    with pytest.raises(UserError, match="no checkpoint model.ckpt-3 .*there: none, run make model"):
+    with pytest.raises(UserError, match=r"no checkpoint model\.ckpt-3 .*there: none, run make model"):
         checkpoint.named(tmp_path, "model.ckpt-3")
     put(tmp_path, "model.ckpt-20")
     put(tmp_path, "model.ckpt-0")
-    with pytest.raises(UserError, match="no checkpoint model.ckpt-3 .*there: model.ckpt-0 model.ckpt-20"):
+    with pytest.raises(UserError, match=r"no checkpoint model\.ckpt-3 .*there: model\.ckpt-0 model\.ckpt-20"):
         checkpoint.named(tmp_path, "model.ckpt-3")
 
 
@@ -113,12 +113,20 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, part, damage):
     assert "\n" not in str(refused.value)
 
 
+def test_its_size_is_that_of_its_files(tmp_path):
+    (tmp_path / "model.ckpt-3.index").write_bytes(b"123")
+    (tmp_path / "model.ckpt-3.data-00000-of-00001").write_bytes(b"4567")
+    (tmp_path / "model.ckpt-30.index").write_bytes(b"89")
+    assert checkpoint.size_on_disk(tmp_path / "model.ckpt-3") == 7
+
+
 def test_to_look_for_the_newest_needs_no_tensorflow(tmp_path):
     put(tmp_path, "model.ckpt-3")
     code = """
 import sys
 from pathlib import Path
 from todus import checkpoint
-print(checkpoint.newest(Path(sys.argv[1])).name, checkpoint.named(Path(sys.argv[1]), "3").name, "tensorflow" in sys.modules)
+folder = Path(sys.argv[1])
+print(checkpoint.newest(folder).name, checkpoint.named(folder, "3").name, "tensorflow" in sys.modules)
 """
     assert run_python(code, tmp_path).stdout == "model.ckpt-3 model.ckpt-3 False\n"

@@ -58,10 +58,19 @@ def test_a_bug_keeps_its_traceback():
         command.run(raising(ValueError("a bug")))
 
 
-def test_a_reader_who_has_had_enough_ends_it_quietly():
+@pytest.mark.parametrize(
+    "printing",
+    [
+        "for _ in range(100_000): print('x' * 60)",
+        "[(print('x' * 60, flush=True), time.sleep(0.01)) for _ in range(300)]",
+        "print('x' * 60, flush=True); time.sleep(0.5); print('the last words, still in the buffer when main ends')",
+    ],
+    ids=["much at once", "line by line", "at the end"],
+)
+def test_a_reader_who_has_had_enough_ends_it_quietly(printing):
     """As in `make categories | head -1`."""
-    code = "from todus import command\ncommand.run(lambda: [print('x' * 60, flush=True) for _ in range(100_000)])"
-    environment = {**os.environ, "PYTHONPATH": str(layout.CHECKOUT / "python")}
+    code = f"import time\nfrom todus import command\ndef main():\n    {printing}\ncommand.run(main)"
+    environment = {**os.environ, "PYTHONPATH": str(layout.CHECKOUT / "python"), "PYTHONUNBUFFERED": ""}
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, env=environment) as running:
         assert running.stdout.readline() == b"x" * 60 + b"\n"
@@ -101,5 +110,5 @@ def test_a_number_that_is_not_above_zero_is_refused(text, capsys):
 def test_a_number_above_zero_is_taken():
     assert command.positive(float)("0.25") == 0.25
     assert command.positive(int)("3") == 3
-    with pytest.raises(ValueError, match="2.5"):
+    with pytest.raises(ValueError, match=r"2\.5"):
         command.positive(int)("2.5")

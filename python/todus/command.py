@@ -54,7 +54,9 @@ def positive(number: type) -> Callable[[str], int | float]:
 def run(main: Callable[[], int | None]) -> None:
     """Call `main` and leave the process: 0, the status `main` returns, or an error's own exit status."""
     try:
-        sys.exit(main() or 0)
+        status = main() or 0
+        sys.stdout.flush()  # while a reader who has gone can still be told from a bug
+        sys.exit(status)
     except TodusError as error:
         print(f"todus: {error}", file=sys.stderr)
         sys.exit(error.exit_status)

@@ -16,7 +16,8 @@ BUILD = """
 import json, sys
 from todus.bridge import detection_model, pipeline
 shapes = detection_model.variable_shapes(pipeline.parse(sys.argv[1]))
-modules = ("object_detection", "object_detection.exporter", "object_detection.protos.ssd_pb2", "nets", "nets.mobilenet_v1")
+modules = ["object_detection", "object_detection.exporter", "object_detection.protos.ssd_pb2"]
+modules += ["nets", "nets.mobilenet_v1"]
 places = {name: sys.modules[name].__spec__.origin for name in modules}
 print(json.dumps({"variables": len(shapes), **places}))
 """

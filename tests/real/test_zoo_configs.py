@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(not CONFIGS.is_dir(), reason="TODUS_SHARED names
 def configured(name: str, tmp_path: Path, class_count: int = 90) -> pipelines.Pipeline:
     shipped = pipelines.load(CONFIGS / f"{name}.config")
     dataset = Dataset(tmp_path / "dataset" / "complete")
-    return zoo_pipeline.configure(shipped, dataset, class_count, validation_images=5000, start=tmp_path / "model.ckpt-0")
+    return zoo_pipeline.configure(
+        shipped, dataset, class_count, validation_images=5000, start=tmp_path / "model.ckpt-0"
+    )
 
 
 @pytest.mark.parametrize(("version", "rows"), [("v1", 200), ("v2", 345)])

@@ -97,9 +97,9 @@ def test_other_schedules_do_not_depend_on_the_steps(schedule):
 
 def test_the_fitted_decay_teaches_where_the_shipped_one_has_ended():
     """What the API makes of it: the rate at step 28,000 of 30,000, as shipped for 25,000 and as fitted."""
-    from object_detection.builders import optimizer_builder
-
     from todus.bridge.graph_mode import tf
+
+    from object_detection.builders import optimizer_builder
 
     fitted = pipeline_of(COSINE)
     learning_rate.fit_to_steps(fitted, 30_000)

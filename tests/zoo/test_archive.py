@@ -122,7 +122,7 @@ def test_a_damaged_archive_is_refused_and_nothing_is_left(how, model, tmp_path):
     whole = pack(tmp_path / "whole.tar.gz", FILES, f"{NAME}/").read_bytes()
     bad = tmp_path / "bad.tar.gz"
     bad.write_bytes(damaged(whole, how))
-    with pytest.raises(UserError, match="is damaged .*delete it") as refused:
+    with pytest.raises(UserError, match=r"is damaged .*delete it") as refused:
         archive.unpack(bad, model)
     assert str(bad) in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -52,7 +52,7 @@ def test_a_complete_dataset_with_ids_of_its_own_is_refused(complete):
 def test_a_dataset_that_is_not_prepared_gets_the_verb_that_makes_it(limited, complete):
     with pytest.raises(UserError, match='run: make dataset-limited CATEGORIES="'):
         prepare.categories_of(limited)
-    with pytest.raises(UserError, match="run: make dataset-complete$"):
+    with pytest.raises(UserError, match=r"run: make dataset-complete$"):
         prepare.categories_of(complete)
 
 

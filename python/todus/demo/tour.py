@@ -26,7 +26,7 @@ from todus.evaluation import picture, report
 from todus.layout import Home
 
 CATEGORIES = "stop sign, traffic light, banana, clock"
-STEPS = 300
+STEPS = 200
 LEARNING_RATE = 0.003
 PICTURES = 6
 SCORE_SHOWN = 0.3

@@ -56,9 +56,10 @@ def score(annotations: dict, results: list[dict], image_ids: Iterable[int]) -> S
     """
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks to standard output
         truth = COCO()
-        truth.dataset = annotations
+        # Copies, because pycocotools writes fields of its own (ignore, area, segmentation, id) into what it is given.
+        truth.dataset = {**annotations, "annotations": [dict(annotation) for annotation in annotations["annotations"]]}
         truth.createIndex()
-        found = truth.loadRes(results) if results else _no_results(truth)
+        found = truth.loadRes([dict(result) for result in results]) if results else _no_results(truth)
         evaluation = COCOeval(truth, found, "bbox")
         evaluation.params.imgIds = sorted(image_ids)
         evaluation.evaluate()

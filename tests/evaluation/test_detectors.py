@@ -1,0 +1,125 @@
+"""The forms of one detector detect the same, and what is no detector is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support import NAME
+from todus.bridge import pipeline as pipelines
+from todus.bridge.graph_mode import tf
+from todus.coco import label_map
+from todus.coco.label_map import LabelMap
+from todus.errors import UserError
+from todus.evaluation import detectors
+from todus.evaluation.evaluate import read_image
+from todus.layout import COCO_LABEL_MAP, Home, Model
+from todus.zoo import archive
+
+ALL = label_map.read(COCO_LABEL_MAP)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, zoo: str) -> Model:
+    """The little zoo model, unpacked: one detector as checkpoint and as frozen graph."""
+    home = Home(tmp_path_factory.mktemp("detectors"))
+    model = home.model(NAME)
+    archive.unpack(archive.fetch(NAME, zoo, home), model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def images(zoo, zoo_home: Home) -> list[np.ndarray]:
+    return [read_image(path) for path in sorted(zoo_home.raw_data.images("val").glob("*.jpg"))[:6]]
+
+
+@pytest.fixture(scope="module")
+def from_graph(model) -> detectors.Detector:
+    return detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", ALL)
+
+
+@pytest.fixture(scope="module")
+def from_checkpoint(model) -> detectors.Detector:
+    return detectors.from_checkpoint(pipelines.load(model.zoo_pipeline), archive.checkpoint(model), ALL)
+
+
+def test_a_graph_and_the_checkpoint_it_was_exported_from_detect_the_same(from_graph, from_checkpoint, images):
+    assert from_graph.score_threshold == pytest.approx(1e-8)
+    assert from_checkpoint.score_threshold == 1e-8
+    best = []
+    for image in images:
+        one, other = from_graph.detect(image), from_checkpoint.detect(image)
+        assert len(one.names) == len(one.scores) == len(one.boxes) > 0
+        assert one.names == other.names
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-5)
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-6)
+        assert np.all(np.diff(one.scores) <= 0), "the best comes first"
+        assert set(one.names) <= set(ALL.ids)
+        best.append(one.scores[0])
+    assert len(set(best)) == len(images), "detections that do not depend on the image are equal for nothing"
+
+
+def test_classes_that_the_label_map_does_not_name_are_left_out(model, from_graph, images):
+    whole = from_graph.detect(images[0])
+    seen = set(whole.names)
+    assert len(seen) > 1
+    kept = {number: name for number, name in ALL.names.items() if name in sorted(seen)[:1]}
+    some = detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", LabelMap(kept)).detect(images[0])
+    rows = [row for row, name in enumerate(whole.names) if name in kept.values()]
+    assert some.names == [whole.names[row] for row in rows]
+    np.testing.assert_array_equal(some.boxes, whole.boxes[rows])
+    np.testing.assert_array_equal(some.scores, whole.scores[rows])
+
+
+def test_a_checkpoint_of_another_detector_is_refused(model):
+    for_two_classes = pipelines.load(model.zoo_pipeline)
+    for_two_classes.model.ssd.num_classes = 2
+    with pytest.raises(UserError, match=r"model\.ckpt does not fit pipeline\.config") as refused:
+        detectors.from_checkpoint(for_two_classes, archive.checkpoint(model), ALL)
+    assert "\n" not in str(refused.value)
+
+
+def suppressing(threshold: float | None) -> tf.GraphDef:
+    """A graph with non-maximum suppression, and a score threshold if one is given."""
+    with tf.Graph().as_default() as graph:
+        boxes, scores = tf.placeholder(tf.float32, [9, 4]), tf.placeholder(tf.float32, [9])
+        if threshold is None:
+            tf.raw_ops.NonMaxSuppression(boxes=boxes, scores=scores, max_output_size=3)
+        else:
+            tf.image.non_max_suppression(boxes, scores, 3, score_threshold=threshold)
+    return graph.as_graph_def()
+
+
+@pytest.mark.parametrize("threshold", [0.3, 1e-8, 0.0])
+def test_the_threshold_that_is_baked_into_a_graph_is_read_back(threshold):
+    assert detectors.baked_score_threshold(suppressing(threshold)) == pytest.approx(threshold)
+
+
+def test_a_graph_that_does_not_tell_its_threshold_is_not_guessed_at():
+    assert detectors.baked_score_threshold(suppressing(None)) is None
+    assert detectors.baked_score_threshold(tf.GraphDef()) is None
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"this is no graph", suppressing(0.3).SerializeToString(), suppressing(0.3).SerializeToString()[:-7]],
+    ids=["empty", "text", "another graph", "cut off"],
+)
+def test_what_is_no_detection_graph_is_refused_by_name(content, tmp_path):
+    path = write(tmp_path / "some.pb", content)
+    with pytest.raises(UserError, match="is not a frozen detection graph") as refused:
+        detectors.from_frozen_graph(path, ALL)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_graph_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is not there; run make export"):
+        detectors.from_frozen_graph(tmp_path / "none.pb", ALL)

@@ -1,0 +1,32 @@
+"""What needs no TensorFlow does not import it: `--help`, the datasets, and every verb until it has real work to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from todus import layout
+
+ENTRIES = (
+    "todus.coco.dataset",
+    "todus.zoo.prepare",
+    "todus.training.train",
+    "todus.evaluation.evaluate",
+    "todus.evaluation.picture",
+    "todus.exporting.inference_graph",
+    "todus.demo.tour",
+    "todus.demo.mini_coco",
+    "todus.demo.mirror",
+    "todus.demo.little_zoo",
+)
+
+
+@pytest.mark.parametrize("module", ENTRIES)
+def test_importing_it_imports_no_tensorflow(module: str) -> None:
+    code = f"import sys, {module}; print('tensorflow' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(layout.CHECKOUT / "python")}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
