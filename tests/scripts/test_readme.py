@@ -1,4 +1,4 @@
-"""The README is true: it knows the verbs of the Makefile, its models are those of the catalogue, its picture is there."""
+"""The README is true: it has the verbs of the Makefile, the models of the catalogue, and a picture that is there."""
 
 from __future__ import annotations
 

@@ -44,5 +44,6 @@ def put_on_path() -> Path:
 
 
 def _prepend(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    """Make `folder` the first place to look, also where it is on the path already but behind others."""
+    if sys.path[0] != str(folder):
+        sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
