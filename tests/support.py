@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
 
 from todus import layout
-from todus.demo import little_zoo
+from todus.bridge import pipeline as pipelines
+from todus.demo import little_zoo, tour
 
 NAME = little_zoo.NAME
 KEPT = "stop sign, traffic light, banana"
@@ -58,7 +63,28 @@ def run_verb(name: str, home: layout.Home, **variables: str) -> subprocess.Compl
 def verb_environment(home: layout.Home, **variables: str) -> dict[str, str]:
     """The environment of a verb that uses this very Python environment, and nothing that make or pytest has set."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**inherited, "TODUS_HOME": str(home.folder), "VENV": sys.prefix, **variables}
+    return {**inherited, "TODUS_HOME": str(home.folder), **tour.python_environment(), **variables}
+
+
+def heads(pipeline: pipelines.Pipeline, prefix: Path, images: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What a checkpoint's detector says of each image before non-maximum suppression.
+
+    Args:
+      images: uint8 [height, width, 3], RGB, each of its own size.
+
+    Returns:
+      Class scores float32 [images, anchors, 1 + classes], background first; box encodings float32 [images, anchors, 4].
+    """
+    from todus.bridge import detection_model
+    from todus.bridge.graph_mode import tf
+
+    graph = detection_model.build_graph(pipeline)
+    with graph.graph.as_default(), tf.Session() as session:
+        tf.train.Saver().restore(session, str(prefix))
+        fetches = [graph.class_scores, graph.box_encodings]
+        said = [session.run(fetches, {graph.image_tensor: image[None]}) for image in images]
+    scores, boxes = zip(*said, strict=True)
+    return np.concatenate(scores), np.concatenate(boxes)
 
 
 def failed_in_one_line(result: subprocess.CompletedProcess, *words: str) -> bool:

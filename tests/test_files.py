@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from support import run_python
 from todus import files
+from todus.errors import WorldError
 
 KILLED = 9
 
@@ -67,8 +69,10 @@ def test_a_first_folder_that_fails_leaves_nothing(tmp_path):
 # Writes a folder and dies, as by SIGKILL, just before the rename number argv[2].
 KILLED_AT_RENAME = f"""
 import os, sys
+import os
 from pathlib import Path
 from todus import files
+from todus.errors import WorldError
 rename, count = os.replace, [0]
 def replace(source, target):
     count[0] += 1
@@ -106,3 +110,30 @@ def test_size_of_a_file_and_of_a_folder(tmp_path):
     (tmp_path / "deep" / "er" / "two").write_bytes(b"123")
     assert files.size_on_disk(tmp_path / "one") == 4
     assert files.size_on_disk(tmp_path) == 7
+
+
+def test_two_makers_of_one_folder_do_not_meet(tmp_path):
+    target = tmp_path / "folder"
+    with files.atomic_folder(target) as unfinished:
+        (unfinished / "first").touch()
+        with pytest.raises(WorldError, match="another run is at work"), files.atomic_folder(target):
+            pass
+    assert [path.name for path in target.iterdir()] == ["first"]
+
+
+def test_a_folder_is_put_back_if_its_replacement_cannot_be_renamed(tmp_path, monkeypatch):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old").touch()
+    rename = os.replace
+
+    def interrupted(source, destination):
+        if Path(destination) == target and ".unfinished" in Path(source).name:
+            raise KeyboardInterrupt
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(target):
+        pass
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -40,12 +40,17 @@ def step_of(prefix: Path) -> int:
 def named(folder: Path, name: str) -> Path:
     """The checkpoint that the user calls `name`: a step (`123`), a name (`model.ckpt-123`) or a path.
 
+    A path is relative to the current folder, and may be that of one of the checkpoint's files, as a shell completes it.
+
     Raises:
       UserError: there is no such checkpoint; the message lists those that are there.
     """
-    name = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", name)
-    prefix = at_step(folder, int(name)) if name.isdigit() else folder / name
-    if not _is_whole(prefix):
+    plain = re.sub(r"\.(index|meta|data-\d+-of-\d+)?$", "", name).rstrip("/")
+    here = Path(os.path.expanduser(plain)).absolute()
+    inside = at_step(folder, int(plain)) if plain.isdecimal() else folder / plain
+    # A bare name means the model's own checkpoint, even in a folder that happens to hold another one of that name.
+    prefix = next(filter(_is_whole, (here, inside) if "/" in plain else (inside, here)), None)
+    if prefix is None:
         there = sorted(file.stem for file in folder.glob(f"{PREFIX}*.index"))
         raise UserError(f"no checkpoint {name} in {folder}; there: {' '.join(there) or 'none, run make model'}")
     return prefix
@@ -72,9 +77,13 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data file is cut off
-        raise UserError(
-            f"the checkpoint {prefix} cannot be read ({_first_line(error)}); fetch or make it again"
-        ) from None
+        raise unreadable(prefix, error) from None
+
+
+def unreadable(prefix: Path, error: Exception) -> UserError:
+    """The error to raise where TensorFlow cannot read a checkpoint."""
+    first_line = str(error).strip().splitlines()[0]
+    return UserError(f"checkpoint {prefix} cannot be read ({first_line}); delete its files, or fetch or make it again")
 
 
 def shapes(prefix: Path) -> dict[str, list[int]]:
@@ -91,15 +100,15 @@ def write(prefix: Path, variables: dict[str, np.ndarray]) -> None:
     prefix.parent.mkdir(parents=True, exist_ok=True)
     unfinished = prefix.with_name(f".{prefix.name}.unfinished-{os.getpid()}")
     names = sorted(variables)
-    with tf.Graph().as_default(), tf.Session() as session:
-        values = [tf.placeholder(variables[name].dtype, variables[name].shape) for name in names]
-        save = tf.raw_ops.SaveV2(
-            prefix=str(unfinished), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
-        )
-        session.run(save, {value: variables[name] for value, name in zip(values, names, strict=True)})
-    for part in (_DATA, "index"):
-        os.replace(unfinished.with_name(f"{unfinished.name}.{part}"), prefix.with_name(f"{prefix.name}.{part}"))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    try:
+        with tf.Graph().as_default(), tf.Session() as session:
+            values = [tf.placeholder(variables[name].dtype, variables[name].shape) for name in names]
+            save = tf.raw_ops.SaveV2(
+                prefix=str(unfinished), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+            )
+            session.run(save, {value: variables[name] for value, name in zip(values, names, strict=True)})
+        for part in (_DATA, "index"):
+            os.replace(unfinished.with_name(f"{unfinished.name}.{part}"), prefix.with_name(f"{prefix.name}.{part}"))
+    finally:
+        for leftover in prefix.parent.glob(f"{unfinished.name}.*"):
+            leftover.unlink()

@@ -5,19 +5,31 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from todus import layout
-from todus.errors import TodusError
+from todus.errors import TodusError, UserError
 
+# The variables of the Makefile that scripts/ hand on as the option of the same name.
+MAKE_VARIABLES = {
+    *("CATEGORIES", "SPLITS", "COCO_URL", "DATASET", "MODEL", "MODEL_DIR", "ZOO_URL"),
+    *("STEPS", "BATCH_SIZE", "LEARNING_RATE", "GRAPH", "CHECKPOINT"),
+}
+_OPTION = re.compile(r"(?<!\S)(?:-\w/)?--(?P<name>[a-z-]+)(?:/-\w)?(?=[:,]|$)")  # as argparse writes one in a message
 INTERRUPTED = 130  # what a shell expects of a program ended by Ctrl-C
 
 
 def parser(module_docstring: str) -> argparse.ArgumentParser:
-    """A parser whose `--help` is the module's own docstring, with the arguments all commands share."""
-    new = argparse.ArgumentParser(description=module_docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """A parser whose `--help` is the module's own docstring, with the arguments all commands share.
+
+    A mistake in the arguments is a UserError.
+    """
+    new = _Parser(description=module_docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
     new.add_argument(
         "--home",
         type=lambda text: Path(text).expanduser().resolve(),
@@ -26,6 +38,23 @@ def parser(module_docstring: str) -> argparse.ArgumentParser:
         help="folder that holds dataset/ and model/ (default: this checkout)",
     )
     return new
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say a mistake in one line, in the words of make too."""
+        text = " ".join(message.removeprefix("argument ").split())
+        raise UserError(f"{_OPTION.sub(_with_variable, text)}; see make help, or --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # as in `run`
+        super().exit(status, message)
+
+
+def _with_variable(option: re.Match) -> str:
+    """`-d/--dataset` -> `DATASET (-d/--dataset)`."""
+    variable = option["name"].replace("-", "_").upper()
+    return f"{variable} ({option[0]})" if variable in MAKE_VARIABLES else option[0]
 
 
 def add_model_dir(arguments: argparse.ArgumentParser) -> None:
@@ -38,16 +67,25 @@ def add_model_dir(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def for_model(verb: str, model: layout.Model) -> str:
+    """The command that runs `verb` on this very model, wherever it lies."""
+    at_home = model.folder.parent == layout.Home().models
+    return f"make {verb} MODEL={model.name}" if at_home else f"make {verb} MODEL_DIR={shlex.quote(str(model.folder))}"
+
+
 def positive(number: type) -> Callable[[str], int | float]:
     """A type for argparse: an int or a float above 0."""
 
     def parse(text: str) -> int | float:
-        value = number(text)
+        try:
+            value = number(text)
+        except ValueError:
+            value = math.nan
         if not 0 < value < math.inf:
-            raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+            kind = "whole number" if number is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {kind} above 0")
         return value
 
-    parse.__name__ = f"positive {number.__name__}"  # argparse names the type in its message
     return parse
 
 
@@ -66,7 +104,16 @@ def run(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # whoever read our output has had enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
         sys.exit(1)
+    except _tensorflow_errors() as error:  # a full disk while saving, a device out of memory
+        print(f"todus: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        sys.exit(1)
     except OSError as error:  # a full disk, a folder without permission: the world, not a bug
         where = f" ({error.filename})" if error.filename else ""
         print(f"todus: {error.strerror or error}{where}", file=sys.stderr)
         sys.exit(1)
+
+
+def _tensorflow_errors() -> tuple[type[Exception], ...]:
+    """TensorFlow's own errors, if it has been imported at all."""
+    errors = sys.modules.get("tensorflow.python.framework.errors_impl")
+    return (errors.OpError,) if errors else ()

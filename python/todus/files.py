@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from todus.errors import WorldError
 
 
 @contextmanager
@@ -24,23 +27,50 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; it replaces `target` if the block ends well, else it goes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Yield an empty folder beside `target`; it replaces `target` if the block ends well, else it goes.
+
+    Raises:
+      WorldError: another process is making a folder beside `target` right now.
+    """
     unfinished = target.with_name(f".{target.name}.unfinished")
     replaced = target.with_name(f".{target.name}.replaced")
-    if replaced.exists() and not target.exists():  # a run was killed between the two renames below
-        os.replace(replaced, target)
-    for leftover in (unfinished, replaced):
-        shutil.rmtree(leftover, ignore_errors=True)
-    unfinished.mkdir()
-    try:
-        yield unfinished
-        if target.exists():
-            os.replace(target, replaced)
-        os.replace(unfinished, target)
-    finally:
+    with locked(target.parent):
+        _put_back(replaced, target)  # a run was killed between the two renames below
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        unfinished.mkdir()
+        try:
+            yield unfinished
+            if target.exists():
+                os.replace(target, replaced)
+            os.replace(unfinished, target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _put_back(replaced, target)
+
+
+def _put_back(replaced: Path, target: Path) -> None:
+    if replaced.exists() and not target.exists():
+        os.replace(replaced, target)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes of Todus off `folder` meanwhile. The lock goes with the process, however that ends.
+
+    Raises:
+      WorldError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorldError(f"another run is at work in {folder}; wait until it has ended") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_text(target: Path, text: str) -> None:

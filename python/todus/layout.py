@@ -17,6 +17,8 @@ CONFIG = CHECKOUT / "config"
 # The label map that the zoo's COCO models were trained with: 80 categories with ids between 1 and 90.
 COCO_LABEL_MAP = CONFIG / "mscoco_label_map.pbtxt"
 
+LABELS = "labels.txt"
+
 # Shards per split, as the Object Detection API's create_coco_tf_record writes them.
 SHARDS = {"train": 100, "val": 50, "testdev": 100}
 
@@ -52,6 +54,11 @@ class Dataset:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def raw_data(self) -> RawData:
+        """COCO's own files in the same tree."""
+        return RawData(self.folder.parent / "raw-data")
 
     def records_pattern(self, split: str) -> str:
         """The pattern that a pipeline's input reader takes, e.g. `coco_train.record-?????-of-00100`."""
@@ -98,6 +105,11 @@ class Model:
         return self.pretrained / "pipeline.config.zoo"
 
     @property
+    def replaced_pipeline(self) -> Path:
+        """The pipeline that `make model` replaced for other categories, with the user's edits of it."""
+        return self.pretrained / "pipeline.config.before"
+
+    @property
     def training(self) -> Path:
         return self.folder / "training"
 
@@ -111,12 +123,25 @@ class Model:
         return self.folder / "eval"
 
     @property
+    def report(self) -> Path:
+        return self.evaluation / "report.json"
+
+    def detections(self, graph: str) -> Path:
+        """What the graph that the report calls `graph` detected, in COCO's results format."""
+        return self.evaluation / f"detections-{graph.replace('/', '_')}.json"
+
+    @property
     def inference_graph(self) -> Path:
         return self.folder / "inference-graph"
 
     @property
     def frozen_graph(self) -> Path:
         return self.inference_graph / "frozen_inference_graph.pb"
+
+    @property
+    def labels(self) -> Path:
+        """The categories of the exported graph, one a line."""
+        return self.inference_graph / LABELS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Names and shapes of the variables that the zoo's checkpoints have, from zoo_variables_v1.tsv and _v2.tsv."""
+"""Names and shapes of the variables that the zoo's checkpoints have, from zoo_variables_*.tsv."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 
-def of(version: str) -> dict[str, list[int]]:
-    """The variables of ssd_mobilenet `v1` or `v2`, 300x300, 90 classes; global_step is not one of the detector's."""
-    text = Path(__file__).with_name(f"zoo_variables_{version}.tsv").read_text(encoding="utf-8")
+def of(network: str) -> dict[str, list[int]]:
+    """The variables of SSD on mobilenet `v1` or `v2` or on `inception_v2`, at 300x300 and 90 classes.
+
+    global_step is not one of the detector's.
+    """
+    text = Path(__file__).with_name(f"zoo_variables_{network}.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
     return {name: json.loads(shape) for name, shape in rows if name != "global_step"}

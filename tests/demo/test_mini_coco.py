@@ -12,8 +12,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from todus.demo import mini_coco, painting, scene
-from todus.demo.shapes import KINDS
+from todus.demo import mini_coco
 from todus.errors import UserError
 
 TRAIN, VAL, SEED = 24, 12, 7
@@ -171,30 +170,6 @@ def test_the_ground_truth_is_where_the_pixels_are(mirror):
                 assert np.median(colourful[coco.annToMask(annotation).astype(bool)]) > 60
                 looked_at += 1
     assert looked_at
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_nothing_is_painted_outside_a_silhouette_but_shadow(kind):
-    canvas = np.full((160, 160, 3), 200, dtype=np.float32)
-    covered = painting.paint(canvas, painting.sketch(kind, 50, np.random.default_rng(3)), 20, 20)
-    grown = np.zeros_like(covered)
-    for dy in range(-2, 3):
-        for dx in range(-2, 3):
-            grown |= np.roll(covered, (dy, dx), axis=(0, 1))  # edges are smooth, and tips fade out
-    outside = canvas[~grown]
-    np.testing.assert_allclose(outside - outside[:, :1], 0, atol=1e-3)  # grey
-    assert outside.max() <= 200.001
-    assert 0.1 < covered.mean() < 0.5
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (7, 5)])
-@pytest.mark.parametrize("fill", [0.0, 0.3, 1.0])
-def test_run_lengths_are_those_of_pycocotools(shape, fill):
-    mask = np.random.default_rng(1).random(shape) < fill
-    ours = scene._run_lengths(mask)
-    assert sum(ours["counts"]) == mask.size
-    decoded = coco_mask.decode(coco_mask.frPyObjects(ours, *ours["size"]))
-    np.testing.assert_array_equal(decoded, mask)
 
 
 def test_a_second_call_finds_it_there_and_other_arguments_replace_it(tmp_path, capsys):

@@ -37,7 +37,7 @@ def images(zoo, zoo_home: Home) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def from_graph(model) -> detectors.Detector:
-    return detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", ALL)
+    return detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", lambda _: ALL)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def test_classes_that_the_label_map_does_not_name_are_left_out(model, from_graph
     seen = set(whole.names)
     assert len(seen) > 1
     kept = {number: name for number, name in ALL.names.items() if name in sorted(seen)[:1]}
-    some = detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", LabelMap(kept)).detect(images[0])
+    fewer = detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", lambda _: LabelMap(kept))
+    some = fewer.detect(images[0])
     rows = [row for row, name in enumerate(whole.names) if name in kept.values()]
     assert some.names == [whole.names[row] for row in rows]
     np.testing.assert_array_equal(some.boxes, whole.boxes[rows])
@@ -102,6 +103,24 @@ def test_a_graph_that_does_not_tell_its_threshold_is_not_guessed_at():
     assert detectors.baked_score_threshold(tf.GraphDef()) is None
 
 
+def test_the_threshold_of_an_older_export_is_that_of_its_own_filter():
+    with tf.Graph().as_default() as graph, tf.name_scope("MultiClassNonMaxSuppression/FilterGreaterThan"):
+        tf.greater(tf.placeholder(tf.float32, [9]), 0.3, name="Greater")
+    definition = graph.as_graph_def()
+    definition.MergeFrom(suppressing(None))
+    assert detectors.baked_score_threshold(definition) == pytest.approx(0.3)
+
+
+def test_a_suppression_that_drops_nothing_has_a_threshold_of_zero():
+    assert detectors.baked_score_threshold(suppressing(float("-inf"))) == 0.0
+
+
+def test_the_classes_of_a_graph_are_counted(model):
+    definition = tf.GraphDef.FromString((model.pretrained / "frozen_inference_graph.pb").read_bytes())
+    assert detectors.class_count(definition) == 90
+    assert detectors.class_count(suppressing(0.3)) is None
+
+
 def write(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -115,11 +134,11 @@ def write(path: Path, content: bytes) -> Path:
 def test_what_is_no_detection_graph_is_refused_by_name(content, tmp_path):
     path = write(tmp_path / "some.pb", content)
     with pytest.raises(UserError, match="is not a frozen detection graph") as refused:
-        detectors.from_frozen_graph(path, ALL)
+        detectors.from_frozen_graph(path, lambda _: ALL)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_graph_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not there; run make export"):
-        detectors.from_frozen_graph(tmp_path / "none.pb", ALL)
+        detectors.from_frozen_graph(tmp_path / "none.pb", lambda _: ALL)

@@ -22,11 +22,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support import PLAIN_TENSORFLOW, run_verb
+from support import PLAIN_TENSORFLOW, heads, run_verb
 from todus import checkpoint, layout
 from todus.bridge import pipeline as pipelines
 from todus.demo import mirror, zoo_archive
-from todus.evaluation.detectors import set_score_threshold
 
 SHARED = os.environ.get("TODUS_SHARED")
 pytestmark = pytest.mark.skipif(not SHARED, reason="TODUS_SHARED is not set")
@@ -100,19 +99,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, server: str) -> layout.Home:
     return home
 
 
-def heads(pipeline: pipelines.Pipeline, prefix: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Class scores and box encodings before non-maximum suppression, of a checkpoint on `images`."""
-    from todus.bridge import detection_model
-    from todus.bridge.graph_mode import tf
-
-    lowered = pipelines.copy(pipeline)
-    set_score_threshold(lowered, 1e-8)
-    graph = detection_model.build_graph(lowered)
-    with graph.graph.as_default(), tf.Session() as session:
-        tf.train.Saver().restore(session, str(prefix))
-        return session.run([graph.class_scores, graph.box_encodings], {graph.image_tensor: images})
-
-
 def test_the_cut_is_exact(home: layout.Home, images: np.ndarray) -> None:
     model = home.model(NAME)
     probe = images[:4]
@@ -139,15 +125,13 @@ def test_ten_steps_then_eval_and_export_on_a_real_image(home: layout.Home) -> No
         result = run_verb(name, home, **variables)
         assert result.returncode == 0, result.stderr
     assert checkpoint.newest(model.training).name == "model.ckpt-10"
-    report = json.loads((model.evaluation / "report.json").read_text())
+    report = json.loads(model.report.read_text())
     assert list(report["model.ckpt-10"]["categories"]) == ["person", "car", "traffic light"]
     assert report["model.ckpt-10"]["categories"]["person"]["boxes"] > 100
     assert set(report) == {"model.ckpt-10", "pretrained"}
 
     image = next(iter(sorted(home.raw_data.images("val").glob("*.jpg"))))
-    # The zoo's pipeline drops scores under 0.3, so a few steps from random weights may leave nothing: look at all.
-    graph = model.frozen_graph
-    plain = [sys.executable, "-c", PLAIN_TENSORFLOW, str(graph), str(image)]
+    plain = [sys.executable, "-c", PLAIN_TENSORFLOW, str(model.frozen_graph), str(image)]
     result = subprocess.run(plain, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     seen = json.loads(result.stdout.splitlines()[-1])

@@ -41,6 +41,7 @@ def test_our_lists_of_variables_are_those_of_tensorflow_1(version, rows):
         ("as-shipped/ssd_mobilenet_v1_coco_2018_01_28", "v1"),
         ("as-shipped/ssd_mobilenet_v2_coco_2018_03_29", "v2"),
         ("ssd_mobilenet_v1_coco", "v1"),
+        ("ssd_inception_v2_coco", "inception_v2"),
     ],
 )
 def test_a_shipped_pipeline_has_the_variables_of_its_checkpoint(name, version, tmp_path):

@@ -14,7 +14,7 @@ from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.layout import COCO_LABEL_MAP, Dataset, Home, Model
-from todus.zoo import archive, prepare
+from todus.zoo import archive, prepare, prepared
 
 
 @pytest.fixture
@@ -119,21 +119,61 @@ def test_a_checkpoint_has_to_fit_its_pipeline(change, found, unpacked, limited, 
     variables = {name: np.zeros(shape, np.float32) for name, shape in put.items()}
     checkpoint.write(unpacked.pretrained / "model.ckpt", {"x": np.zeros(1)})
     assert archive.checkpoint(unpacked).name == "model.ckpt"
+    pipeline = prepare.configured_pipeline(unpacked, limited, ZEBRAS)
     if found is None:
-        prepare.require_variables(variables, unpacked, limited, ZEBRAS)
+        prepare.require_variables(variables, unpacked, pipeline)
     else:
         with pytest.raises(UserError, match=rf"variable {HEAD} should be \[18\], the checkpoint has {found}"):
-            prepare.require_variables(variables, unpacked, limited, ZEBRAS)
+            prepare.require_variables(variables, unpacked, pipeline)
 
 
 def test_a_model_is_prepared_when_pipeline_checkpoint_and_categories_are_those_of_the_dataset(
     unpacked, limited, complete, capsys
 ):
     assert not prepare.is_prepared(unpacked, limited, ZEBRAS)
-    prepare.write_pipeline(unpacked, limited, ZEBRAS)
+    prepare.write_pipeline(unpacked, prepare.configured_pipeline(unpacked, limited, ZEBRAS))
     assert "num_classes: 2" in capsys.readouterr().out
     assert not prepare.is_prepared(unpacked, limited, ZEBRAS), "without a checkpoint there is nothing to start from"
     put_checkpoint(unpacked, 0)
     assert prepare.is_prepared(unpacked, limited, ZEBRAS)
     assert not prepare.is_prepared(unpacked, limited, PERSONS)
     assert not prepare.is_prepared(unpacked, complete, ZEBRAS)
+
+
+def full_checkpoint(model: Model) -> None:
+    """The archive's checkpoint: the tiny detector's variables for 90 classes, all zero."""
+    from todus.bridge import detection_model
+
+    shapes = detection_model.variable_shapes(pipelines.parse(TINY_PIPELINE))
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    checkpoint.write(model.pretrained / "model.ckpt", zeros)
+
+
+def test_a_cut_that_is_broken_off_leaves_a_model_that_is_not_prepared(unpacked, limited, monkeypatch):
+    full_checkpoint(unpacked)
+    prepare.configure(unpacked, limited, ZEBRAS)
+    prepared.require_model(unpacked)
+    edited = unpacked.pipeline.read_text().replace("batch_size: 8", "batch_size: 5")
+    unpacked.pipeline.write_text(edited)
+    label_map.write(limited.label_map, PERSONS)
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "write", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        prepare.configure(unpacked, limited, PERSONS)
+    monkeypatch.undo()
+    assert not prepare.is_prepared(unpacked, limited, PERSONS)
+    with pytest.raises(UserError, match="is not prepared"):
+        prepared.require_model(unpacked)
+
+    prepare.configure(unpacked, limited, PERSONS)
+    assert prepare.is_prepared(unpacked, limited, PERSONS)
+    assert unpacked.replaced_pipeline.read_text() == edited, "the user's edits are kept"
+
+
+def test_a_model_of_other_classes_than_coco_s_is_refused(limited):
+    for count in (2, 601):
+        with pytest.raises(UserError, match=f"{count} classes"):
+            prepare.kept_classes(limited, ZEBRAS, count)

@@ -45,10 +45,12 @@ def make(request: Request, home: layout.Home) -> bool:
     if manifest is not None:
         difference = _difference(manifest, request, target, home.raw_data)
         if not difference:
-            _say_what_is_there(target, manifest)
+            _say_what_is_there(target, manifest, request.coco_url)
             return False
+    raw_data.check_source(home.raw_data, request.coco_url)
+    if manifest is not None:
         progress.say(f"making {progress.shown(target.folder)} anew: {difference}")
-    kept, tallies, source = _select(request, home.raw_data)
+    kept, tallies, known = _select(request, home.raw_data)
     _check_boxes(kept)
     for split, dataset in kept.items():
         _see_to_images(request, home.raw_data, split, dataset)
@@ -60,7 +62,7 @@ def make(request: Request, home: layout.Home) -> bool:
             written[split] = records.write_split(dataset, home.raw_data.images(split), unfinished, split)
         first = next(iter(kept.values()))
         label_map.write(unfinished.label_map, label_map.LabelMap.of(first["categories"]))
-        manifest = _manifest(request, source, kept, tallies, written)
+        manifest = _manifest(request, raw_data.source(home.raw_data), known, kept, tallies, written)
         files.write_json(unfinished.manifest, manifest, indent=1)
     _report(kept, manifest)
     progress.made(target.folder, started)
@@ -148,6 +150,7 @@ def _see_to_images(request: Request, raw: layout.RawData, split: str, dataset: M
 
 def _manifest(
     request: Request,
+    source: str | None,
     known: Sequence[Mapping],
     kept: Mapping[str, Mapping],
     tallies: Mapping[str, annotations.Tally],
@@ -158,7 +161,7 @@ def _manifest(
     return {
         "name": request.name,
         "format": FORMAT,
-        "coco_url": request.coco_url,
+        "coco_url": source,  # null: of files that the user has put there himself
         "categories": [
             {
                 "id": category["id"],
@@ -189,12 +192,14 @@ def _describe(manifest: Mapping) -> str:
     return f"{listing}; {' '.join(manifest['splits'])}"
 
 
-def _say_what_is_there(target: layout.Dataset, manifest: Mapping) -> None:
+def _say_what_is_there(target: layout.Dataset, manifest: Mapping, coco_url: str) -> None:
     counts = "; ".join(
         f"{split}: {part['images']:,} images, {part['annotations']:,} boxes"
         for split, part in manifest["splits"].items()
     )
     progress.say(f"{_describe(manifest)} ({counts})")
+    if manifest["coco_url"] is not None and not raw_data.same_source(manifest["coco_url"], coco_url):
+        progress.say(f"note: it was made from {manifest['coco_url']}, not from {coco_url}")
     progress.already_there(target.folder, "delete it to make it anew")
 
 
@@ -248,13 +253,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--coco-url", default=raw_data.DEFAULT_URL, metavar="URL", help="COCO or a mirror (default: %(default)s)"
     )
     parser.add_argument(
-        "--workers", type=int, default=download.WORKERS, metavar="N", help="images fetched at once (%(default)s)"
+        "--workers",
+        type=command.positive(int),
+        default=download.WORKERS,
+        metavar="N",
+        help="images fetched at once (%(default)s)",
     )
     options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
     if options.name == "complete" and options.categories is not None:
-        parser.error("a complete dataset has all categories; leave out --categories, or make a limited one")
-    if options.workers < 1:
-        parser.error("--workers must be 1 or more")
+        raise UserError("a complete dataset has all categories; leave out --categories, or make a limited one")
     text = None
     if options.name == "limited":
         text = categories.DEFAULT if options.categories is None else options.categories

@@ -6,12 +6,14 @@ detector.detect(image) -> Detections(boxes, scores, names)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from todus import checkpoint
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.coco.label_map import LabelMap
@@ -78,9 +80,11 @@ def from_checkpoint(pipeline: pipelines.Pipeline, prefix: Path, label_map: Label
         try:
             saver = tf.train.Saver(without_step(variables))
             saver.restore(detector.session, str(prefix))
-        except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError, ValueError) as error:
+        except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise UserError(f"checkpoint {prefix} does not fit pipeline.config: {first_line}") from None
+        except (tf.errors.OpError, ValueError) as error:
+            raise checkpoint.unreadable(prefix, error) from None
     return detector
 
 
@@ -95,8 +99,11 @@ def set_score_threshold(pipeline: pipelines.Pipeline, threshold: float) -> None:
     pipeline.model.ssd.post_processing.batch_non_max_suppression.score_threshold = threshold
 
 
-def from_frozen_graph(path: Path, label_map: LabelMap) -> Detector:
+def from_frozen_graph(path: Path, choose_labels: Callable[[int | None], LabelMap]) -> Detector:
     """The detector in a frozen graph with the API's inputs and outputs.
+
+    Args:
+      choose_labels: gives the names of the classes, told how many classes the graph has (None: it cannot be told).
 
     Raises:
       UserError: the file is not a frozen detection graph.
@@ -107,22 +114,40 @@ def from_frozen_graph(path: Path, label_map: LabelMap) -> Detector:
         definition.ParseFromString(path.read_bytes())
         with graph.as_default():
             tf.import_graph_def(definition, name="")
+        label_map = choose_labels(class_count(definition))
         return Detector(graph, label_map, baked_score_threshold(definition))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path} is not there; run make export, or name another GRAPH") from None
     except (DecodeError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a frozen detection graph: {str(error).splitlines()[0]}") from None
 
 
-def baked_score_threshold(graph: tf.GraphDef) -> float | None:
-    """The score threshold that a frozen graph's non-maximum suppression was exported with, if it can be told.
+def class_count(graph: tf.GraphDef) -> int | None:
+    """How many classes an SSD's frozen graph scores, told by the biases of its heads; None for other graphs.
 
-    The operation takes it as its fifth input (NonMaxSuppressionV3 and later), a constant.
+    The class head has anchors * (1 + classes) outputs where the box head has anchors * 4.
+    """
+    biases = {node.name: node for node in graph.node if node.op == "Const" and node.name.endswith("Predictor/biases")}
+    for name, node in biases.items():
+        boxes = biases.get(name.replace("/ClassPredictor/", "/BoxEncodingPredictor/"))
+        if "/ClassPredictor/" in name and boxes is not None:
+            return 4 * _constant(node).size // _constant(boxes).size - 1
+    return None
+
+
+def baked_score_threshold(graph: tf.GraphDef) -> float | None:
+    """The score threshold that a frozen graph was exported with, if it can be told.
+
+    Exports of 2018 and before drop low scores in an operation of their own, before non-maximum suppression; later
+    ones give the threshold as the fifth input of NonMaxSuppressionV3 and its successors (-inf there drops nothing).
     """
     nodes = {node.name: node for node in graph.node}
-    for node in graph.node:
-        if node.op.startswith("NonMaxSuppressionV") and len(node.input) >= 5:
-            constant = nodes.get(node.input[4].split(":")[0])
-            if constant is not None and constant.op == "Const":
-                return float(tf.make_ndarray(constant.attr["value"].tensor))
-    return None
+    filters = [node for name, node in nodes.items() if name.endswith("FilterGreaterThan/Greater/y")]
+    suppressions = [node for node in graph.node if node.op.startswith("NonMaxSuppressionV") and len(node.input) >= 5]
+    candidates = [*filters, *(nodes.get(node.input[4].split(":")[0]) for node in suppressions)]
+    thresholds = [float(_constant(node)) for node in candidates if node is not None and node.op == "Const"]
+    return max(0.0, *thresholds) if thresholds else None
+
+
+def _constant(node: tf.NodeDef) -> np.ndarray:
+    return tf.make_ndarray(node.attr["value"].tensor)

@@ -22,16 +22,18 @@ from PIL import Image
 
 from todus import checkpoint, command, files, progress
 from todus.bridge import pipeline as pipelines
-from todus.coco import label_map
+from todus.coco import label_map, labels
+from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.evaluation import report, scoring
-from todus.layout import COCO_LABEL_MAP, Dataset, Home, Model
+from todus.layout import COCO_LABEL_MAP, LABELS, Dataset, Model
 from todus.zoo import archive, prepared
 
+NOTEWORTHY_THRESHOLD = 0.01  # scores below it hardly count
 IMAGES_AT_A_TIME = 2  # threads: one decodes and waits while the other's graph runs
 
 
-def evaluate(model: Model, graph: str, checkpoint_name: str, home: Home) -> dict:
+def evaluate(model: Model, graph: str, checkpoint_name: str) -> dict:
     """Evaluate, print, and write the report; returns the report of every graph evaluated so far.
 
     Raises:
@@ -39,17 +41,17 @@ def evaluate(model: Model, graph: str, checkpoint_name: str, home: Home) -> dict
     """
     dataset = prepared.require(model, "val")
     annotations = json.loads(dataset.annotations("val").read_text(encoding="utf-8"))
-    images = images_on_disk(annotations, home.raw_data.images("val"), dataset)
+    images = images_on_disk(annotations, dataset.raw_data.images("val"), dataset)
     name, detector = open_detector(model, graph, checkpoint_name)
     progress.say(f"evaluating {name} on {len(images)} images of dataset {dataset.name}")
     started = time.monotonic()
     results = detect_all(detector, images, annotations)
     scores = scoring.score(annotations, results, [image["id"] for image, _ in images])
-    files.write_json(model.evaluation / f"detections-{name}.json", results)
+    files.write_json(model.detections(name), results)
     facts = {"dataset": dataset.name, "images": len(images), "score_threshold": detector.score_threshold}
-    whole = report.add(model.evaluation, name, facts, scores)
+    whole = report.add(model, name, facts, scores)
     show(scores, detector.score_threshold)
-    progress.made(model.evaluation / "report.md", started)
+    progress.made(model.report.with_suffix(".md"), started)
     return whole
 
 
@@ -59,7 +61,7 @@ def images_on_disk(annotations: dict, folder: Path, dataset: Dataset) -> list[tu
     if missing:
         raise UserError(
             f"{len(missing)} of {len(images)} validation images are missing, the first is {missing[0]}; "
-            f"run make dataset-{dataset.name} again after deleting {dataset.manifest}"
+            f"delete {dataset.manifest} and make dataset {dataset.name} as before: only what is missing is fetched"
         )
     if not images:
         raise UserError(f"dataset {dataset.name} has no validation images; make it with other CATEGORIES")
@@ -67,7 +69,7 @@ def images_on_disk(annotations: dict, folder: Path, dataset: Dataset) -> list[tu
 
 
 def open_detector(model: Model, graph: str, checkpoint_name: str):
-    """The detector that `graph` names, and the name under which the report keeps it.
+    """The name under which the report keeps what `graph` stands for, and the detector.
 
     graph: "" for a checkpoint of training/ (the newest unless `checkpoint_name` says which), "pretrained", "exported",
       or the path of a frozen graph.
@@ -75,20 +77,44 @@ def open_detector(model: Model, graph: str, checkpoint_name: str):
     from todus.evaluation import detectors
 
     cut = label_map.read(model.label_map)
-    if graph in ("", "checkpoint"):
-        prefix = (
-            checkpoint.named(model.training, checkpoint_name) if checkpoint_name else checkpoint.newest(model.training)
-        )
+    if not graph:
+        prefix = checkpoint.newest(model.training)
+        if checkpoint_name:
+            prefix = checkpoint.named(model.training, checkpoint_name)
         return prefix.name, detectors.from_checkpoint(pipelines.load(model.pipeline), prefix, cut)
     if graph == "pretrained":
         zoo = pipelines.load(model.zoo_pipeline)
         prefix = archive.checkpoint(model)
         return "pretrained", detectors.from_checkpoint(zoo, prefix, label_map.read(COCO_LABEL_MAP))
     if graph == "exported":
-        return "exported", detectors.from_frozen_graph(model.frozen_graph, cut)
-    path = Path(graph).expanduser()
-    classes = label_map.read(COCO_LABEL_MAP) if model.pretrained in path.resolve().parents else cut
-    return path.stem, detectors.from_frozen_graph(path, classes)
+        return "exported", detectors.from_frozen_graph(model.frozen_graph, lambda _: exported_labels(model))
+    path = Path(graph).expanduser().resolve()
+    name = str(path.relative_to(model.folder)) if path.is_relative_to(model.folder) else str(path)
+    return name, detectors.from_frozen_graph(path, lambda count: labels_of(path, count, cut))
+
+
+def exported_labels(model: Model) -> LabelMap:
+    """The categories that inference-graph/ was exported for, which must be those of the model by now."""
+    exported, now = labels.read(model.labels), label_map.read(model.label_map)
+    if exported != now:
+        raise UserError(
+            f"{progress.shown(model.inference_graph)} was exported for {', '.join(exported.ids)}, the model is now for "
+            f"{', '.join(now.ids)}; run: {command.for_model('export', model)}"
+        )
+    return exported
+
+
+def labels_of(path: Path, class_count: int | None, cut: LabelMap) -> LabelMap:
+    """The categories of a frozen graph anywhere: of the labels.txt beside it, else told by how many classes it has."""
+    beside = path.with_name(LABELS)
+    if beside.is_file():
+        return labels.read(beside)
+    coco = label_map.read(COCO_LABEL_MAP)
+    for categories in (coco, cut):
+        if class_count == max(categories.names):
+            return categories
+    has = "classes that cannot be counted" if class_count is None else f"{class_count} classes"
+    raise UserError(f"{path} has {has} and no {LABELS} beside it; write one there, a category a line")
 
 
 def detect_all(detector, images: list[tuple[dict, Path]], annotations: dict) -> list[dict]:
@@ -126,7 +152,9 @@ def show(scores: scoring.Scores, score_threshold: float | None) -> None:
     progress.say(scores.text.replace("= -1.000", "= n/a (no such boxes)"))
     for line in report.category_table(scores.categories):
         progress.say(line)
-    if score_threshold is None or score_threshold > 0.01:
+    if score_threshold is None:
+        progress.say("note: which scores this graph drops cannot be told; its AP may read lower than its checkpoint's")
+    elif score_threshold > NOTEWORTHY_THRESHOLD:
         threshold = report.threshold(score_threshold)
         progress.say(f"note: this graph drops scores under {threshold}, so its AP reads lower than its checkpoint's")
 
@@ -134,8 +162,8 @@ def show(scores: scoring.Scores, score_threshold: float | None) -> None:
 def main() -> None:
     arguments = parse_arguments()
     model = Model(arguments.model_dir)
-    evaluate(model, arguments.graph, arguments.checkpoint, Home(arguments.home))
-    progress.next_step(f"make export MODEL={model.name}, or make train MODEL={model.name}")
+    evaluate(model, arguments.graph, arguments.checkpoint)
+    progress.next_step(f"{command.for_model('export', model)}, or {command.for_model('train', model)}")
 
 
 def parse_arguments() -> argparse.Namespace:

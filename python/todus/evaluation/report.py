@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from todus import files
 from todus.evaluation.scoring import Scores
+from todus.layout import Model
 
 
-def add(folder: Path, graph: str, facts: dict, scores: Scores) -> dict:
-    """Put the evaluation of `graph` into the report in `folder`, in place of an earlier one of the same graph."""
-    path = folder / "report.json"
-    report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    report[graph] = {**facts, "summary": scores.summary, "categories": scores.categories}
-    files.write_json(path, report, indent=2)
-    files.write_text(folder / "report.md", markdown(report))
+def add(model: Model, graph: str, facts: dict, scores: Scores) -> dict:
+    """Put the evaluation of `graph` into the model's report, in place of an earlier one of the same graph.
+
+    Evaluations on other images or categories go: they do not compare with this one.
+    """
+    report = json.loads(model.report.read_text(encoding="utf-8")) if model.report.is_file() else {}
+    entry = {**facts, "summary": scores.summary, "categories": scores.categories}
+    report = {name: other for name, other in report.items() if _ground_truth(other) == _ground_truth(entry)}
+    report[graph] = entry
+    files.write_json(model.report, report, indent=2)
+    files.write_text(model.report.with_suffix(".md"), markdown(report))
     return report
+
+
+def _ground_truth(entry: dict) -> tuple:
+    boxes = {name: scores["boxes"] for name, scores in entry["categories"].items()}
+    return entry["dataset"], entry["images"], boxes
 
 
 def markdown(report: dict) -> str:

@@ -15,12 +15,9 @@ from pathlib import Path
 
 from todus import checkpoint, command, files, progress
 from todus.bridge import pipeline as pipelines
-from todus.coco import label_map
-from todus.coco.label_map import LabelMap
+from todus.coco import label_map, labels
 from todus.layout import Model
 from todus.zoo import prepared
-
-NO_SUCH_CLASS = "???"  # fills the holes of a complete dataset's ids, so that a line's number stays a class's id
 
 
 def export(model: Model, checkpoint_name: str) -> None:
@@ -43,7 +40,7 @@ def export(model: Model, checkpoint_name: str) -> None:
 
     with files.atomic_folder(model.inference_graph) as folder:
         exporter.export_inference_graph(pipelines.load(model.pipeline), prefix, folder)
-        files.write_text(folder / "labels.txt", labels(label_map.read(model.label_map)))
+        files.write_text(folder / model.labels.name, labels.to_text(label_map.read(model.label_map)))
         files.write_text(folder / source_file.name, source)
     progress.made(model.inference_graph, started)
 
@@ -56,15 +53,11 @@ def is_newer(source_file: Path, prefix: Path, model: Model) -> bool:
     )
 
 
-def labels(categories: LabelMap) -> str:
-    return "".join(f"{categories.names.get(i, NO_SUCH_CLASS)}\n" for i in range(1, max(categories.names) + 1))
-
-
 def main() -> None:
     arguments = parse_arguments()
     model = Model(arguments.model_dir)
     export(model, arguments.checkpoint)
-    progress.next_step(f"make eval MODEL={model.name} GRAPH=exported")
+    progress.next_step(f"{command.for_model('eval', model)} GRAPH=exported")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from todus import checkpoint, progress
+from todus import checkpoint, files, progress
 from todus.bridge import training_graph
 from todus.bridge.graph_mode import tf
 from todus.bridge.pipeline import Pipeline
@@ -47,9 +47,13 @@ def run(pipeline: Pipeline, folder: Path, start: Path, steps: int, save_every: f
             saver=tf.train.Saver(max_to_keep=CHECKPOINTS_KEPT, save_relative_paths=True),
             init_fn=lambda _, session: restore_start(session),
         )
-        saver = CheckpointWriter(folder, save_every, scaffold)
+        saver = CheckpointWriter(folder, save_every, scaffold, graph.loss)
         hooks = [saver, tf.train.SummarySaverHook(SUMMARY_EVERY, output_dir=str(folder), scaffold=scaffold)]
-        with asked_to_stop() as stop, _session(scaffold, hooks) as session:
+        with (
+            files.locked(folder),  # two runs would write over each other's checkpoints
+            asked_to_stop() as stop,
+            _session(scaffold, hooks) as session,
+        ):
             return _steps(session, graph, steps, stop, folder)
 
 
@@ -61,7 +65,7 @@ def _steps(
     session: tf.train.MonitoredSession, graph: training_graph.TrainingGraph, steps: int, stop, folder
 ) -> Outcome:
     step = session.run_step_fn(lambda step_context: step_context.session.run(graph.global_step))
-    fetches = {"train": graph.train_op, "step": graph.global_step, "loss": graph.losses["total"]}
+    fetches = {"train": graph.train_op, "step": graph.global_step, "loss": graph.loss}
     first = smoothed = None
     started = time.monotonic()
     with progress.Progress("train", steps, "step", done=int(step)) as bar:
@@ -88,8 +92,8 @@ class CheckpointWriter(tf.train.SessionRunHook):
     Not tf.train.CheckpointSaverHook, which would write over model.ckpt-0 at the start.
     """
 
-    def __init__(self, folder: Path, seconds: float, scaffold: tf.train.Scaffold):
-        self.folder, self.seconds, self.scaffold = folder, seconds, scaffold
+    def __init__(self, folder: Path, seconds: float, scaffold: tf.train.Scaffold, loss: tf.Tensor):
+        self.folder, self.seconds, self.scaffold, self.loss = folder, seconds, scaffold, loss
         self.saved_step = None
         self.due = math.inf
 
@@ -105,8 +109,12 @@ class CheckpointWriter(tf.train.SessionRunHook):
             self.scaffold.saver.recover_last_checkpoints(rotated)
         self.due = time.monotonic() + self.seconds
 
-    def after_run(self, run_context: tf.train.SessionRunContext, run_values: object) -> None:
-        if time.monotonic() >= self.due:
+    def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
+        return tf.train.SessionRunArgs(self.loss)
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+        # Weights that made the loss NaN are not worth keeping, and would be what the next run starts from.
+        if time.monotonic() >= self.due and math.isfinite(run_values.results):
             self.save(run_context.session)
 
     def end(self, session: tf.Session) -> None:

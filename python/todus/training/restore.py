@@ -18,7 +18,8 @@ def restorer(prefix: Path):
     """Add what restores the default graph's variables from `prefix`; return the function that does so in a session.
 
     Raises:
-      UserError: a variable of the detector is not in the checkpoint, or has another shape there.
+      UserError: a variable of the detector is not in the checkpoint, or has another shape there, or (from the
+        function returned) the checkpoint is damaged.
     """
     saved = checkpoint.shapes(prefix)
     variables = {variable.op.name: variable for variable in tf.global_variables()}
@@ -33,7 +34,10 @@ def restorer(prefix: Path):
     )
 
     def restore(session: tf.Session) -> None:
-        saver.restore(session, str(prefix))
+        try:
+            saver.restore(session, str(prefix))
+        except (tf.errors.OpError, ValueError) as error:
+            raise checkpoint.unreadable(prefix, error) from None
         session.run(fresh_averages)
 
     return restore

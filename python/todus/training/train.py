@@ -59,7 +59,7 @@ def main() -> None:
     arguments = parse_arguments()
     model = Model(arguments.model_dir)
     train(model, arguments.steps, arguments.batch_size, arguments.learning_rate)
-    progress.next_step(f"make eval MODEL={model.name}")
+    progress.next_step(command.for_model("eval", model))
 
 
 def parse_arguments() -> argparse.Namespace:

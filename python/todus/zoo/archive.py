@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from todus import download, files
+from todus import download, files, progress
 from todus.errors import UserError
 from todus.layout import Home, Model
 from todus.zoo import catalogue
@@ -25,7 +25,8 @@ def fetch(name: str, zoo_url: str, home: Home) -> Path:
       WorldError: the download failed.
     """
     archive = home.model_archives / f"{name}.tar.gz"
-    if archive.is_file():
+    if archive.is_file():  # of whatever zoo: the user is told, since ZOO_URL may name another
+        progress.say(f"using {progress.shown(archive)}, which is already there; delete it to fetch it anew")
         return archive
     if zoo_url.rstrip("/") == catalogue.OFFICIAL_ZOO:
         catalogue.check_known(name)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import time
 
 from todus import checkpoint, command, files, progress
@@ -21,25 +23,42 @@ from todus.layout import COCO_LABEL_MAP, Dataset, Home, Model
 from todus.zoo import archive, catalogue, class_head
 from todus.zoo import pipeline as zoo_pipeline
 
+COCO_CLASSES = 90  # of the zoo's COCO models: the highest id, its holes included
+
 
 def prepare(model: Model, dataset: Dataset, zoo_url: str, home: Home) -> None:
     """Make `model` ready for `dataset`; what is there already is kept.
 
     Raises:
       UserError: the dataset is not prepared, there is no such model, its archive is not one of the zoo, a category is
-        not in it, or training/ holds a run for other categories.
+        not in it, or training/ holds a run for other categories. A model that was not there before leaves nothing.
     """
     categories = categories_of(dataset)
     if is_prepared(model, dataset, categories):
         progress.already_there(model.pipeline, f"model {model.name} is ready for dataset {dataset.name}")
         return
     refuse_to_lose_training(model, categories)
-    if not model.zoo_pipeline.is_file():
+    is_new = not model.zoo_pipeline.is_file()
+    if is_new:
         started = time.monotonic()
         archive.unpack(archive.fetch(model.name, zoo_url, home), model)
         progress.made(model.pretrained, started)
-    write_start_of_training(model, dataset, categories)
-    write_pipeline(model, dataset, categories)
+    try:
+        configure(model, dataset, categories)
+    except UserError:
+        if is_new:
+            shutil.rmtree(model.pretrained)
+        raise
+
+
+def configure(model: Model, dataset: Dataset, categories: LabelMap) -> None:
+    """Cut and configure what was unpacked. From here until it ends the model counts as not prepared."""
+    pipeline = configured_pipeline(model, dataset, categories)
+    if model.pipeline.is_file():
+        os.replace(model.pipeline, model.replaced_pipeline)
+        progress.say(f"the pipeline so far, with what you may have edited, is kept as {model.replaced_pipeline.name}")
+    write_start_of_training(model, dataset, categories, pipeline)
+    write_pipeline(model, pipeline)
 
 
 def categories_of(dataset: Dataset) -> LabelMap:
@@ -66,18 +85,16 @@ def refuse_to_lose_training(model: Model, categories: LabelMap) -> None:
         )
 
 
-def write_start_of_training(model: Model, dataset: Dataset, categories: LabelMap) -> None:
+def write_start_of_training(model: Model, dataset: Dataset, categories: LabelMap, pipeline: pipelines.Pipeline) -> None:
     """training/model.ckpt-0 and training/label_map.pbtxt: the detector cut to `categories`."""
     newest = checkpoint.newest(model.training)
     if newest and checkpoint.step_of(newest) > 0:
         return  # trained for these very categories: only the pipeline is to be written again
     started = time.monotonic()
-    shipped = pipelines.load(model.zoo_pipeline)
-    zoo_pipeline.require_ssd(shipped)
-    class_count = shipped.model.ssd.num_classes
+    class_count = pipelines.load(model.zoo_pipeline).model.ssd.num_classes
     keep = kept_classes(dataset, categories, class_count)
     variables = class_head.cut_checkpoint(checkpoint.read(archive.checkpoint(model)), class_count, keep)
-    require_variables(variables, model, dataset, categories)
+    require_variables(variables, model, pipeline)
     start = checkpoint.at_step(model.training, 0)
     files.write_text(model.label_map, dataset.label_map.read_text(encoding="utf-8"))
     checkpoint.write(start, variables)
@@ -90,8 +107,13 @@ def kept_classes(dataset: Dataset, categories: LabelMap, class_count: int) -> li
     """The model's class ids that stay, by name, in the order of the dataset's label map; all for a complete dataset.
 
     Raises:
-      UserError: a category is not among those that the model was trained for.
+      UserError: a category is not among those that the model was trained for, or these are not COCO's.
     """
+    if class_count != COCO_CLASSES:
+        raise UserError(
+            f"the model has {class_count} classes, so it is not one of the {COCO_CLASSES} class models that the zoo "
+            "trained on COCO; only those can be limited so far"
+        )
     known = label_map.read(COCO_LABEL_MAP)
     foreign = [name for name in categories.ids if name not in known.ids]
     if foreign:
@@ -120,11 +142,11 @@ def validation_images(dataset: Dataset) -> int:
     return splits["val"]["images"] if "val" in splits else 0
 
 
-def require_variables(variables: dict, model: Model, dataset: Dataset, categories: LabelMap) -> None:
+def require_variables(variables: dict, model: Model, pipeline: pipelines.Pipeline) -> None:
     """Raises UserError unless the checkpoint holds every variable of the detector, in its shape."""
     from todus.bridge import detection_model
 
-    wanted = detection_model.variable_shapes(configured_pipeline(model, dataset, categories))
+    wanted = detection_model.variable_shapes(pipeline)
     for name, shape in wanted.items():
         found = list(variables[name].shape) if name in variables else "nothing"
         if found != shape:
@@ -134,8 +156,7 @@ def require_variables(variables: dict, model: Model, dataset: Dataset, categorie
             )
 
 
-def write_pipeline(model: Model, dataset: Dataset, categories: LabelMap) -> None:
-    pipeline = configured_pipeline(model, dataset, categories)
+def write_pipeline(model: Model, pipeline: pipelines.Pipeline) -> None:
     for line in zoo_pipeline.changes(pipelines.load(model.zoo_pipeline), pipeline, model.pretrained):
         progress.say(f"  {line}")
     started = time.monotonic()
@@ -150,7 +171,7 @@ def main() -> None:
         raise UserError(f"which model? say MODEL=NAME; {catalogue.nearest('')}")
     model = home.model(arguments.model)
     prepare(model, home.dataset(arguments.dataset), arguments.zoo_url, home)
-    progress.next_step(f"make eval MODEL={model.name}  (no training needed), or make train MODEL={model.name}")
+    progress.next_step(f"{command.for_model('eval', model)}  (no training needed)")
 
 
 def parse_arguments() -> argparse.Namespace:

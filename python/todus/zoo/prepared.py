@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from todus import checkpoint
+from todus import checkpoint, command
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
 from todus.errors import UserError
-from todus.layout import Dataset, Model
+from todus.layout import SHARDS, Dataset, Model
 
 
 def require_model(model: Model) -> None:
     """Raises UserError if `make model` has not been run for the model."""
     if not model.pipeline.is_file() or checkpoint.newest(model.training) is None:
-        raise UserError(f"model {model.name} is not prepared; run: make model MODEL={model.name}")
+        raise UserError(f"model {model.name} is not prepared; run: {command.for_model('model', model)}")
 
 
 def require(model: Model, split: str) -> Dataset:
@@ -25,18 +25,23 @@ def require(model: Model, split: str) -> Dataset:
     """
     require_model(model)
     dataset = Dataset(Path(pipelines.load(model.pipeline).train_input_reader.label_map_path).parent)
+    cut_for = label_map.read(model.label_map)
+    make_dataset = f"make dataset-{dataset.name}"
+    if dataset.name == "limited":
+        make_dataset += f' CATEGORIES="{", ".join(cut_for.ids)}"'
     if not dataset.manifest.is_file():
-        raise UserError(
-            f"the dataset of model {model.name}, {dataset.folder}, is not there; run: make dataset-{dataset.name}"
-        )
-    if not dataset.annotations(split).is_file():
-        raise UserError(
-            f'dataset {dataset.name} has no {split} split; run: make dataset-{dataset.name} SPLITS="train val"'
-        )
-    cut_for, now = label_map.read(model.label_map), label_map.read(dataset.label_map)
+        raise UserError(f"the dataset of model {model.name}, {dataset.folder}, is not there; run: {make_dataset}")
+    now = label_map.read(dataset.label_map)
     if cut_for != now:
         raise UserError(
             f"model {model.name} is for {', '.join(cut_for.ids)}, but dataset {dataset.name} now holds "
-            f"{', '.join(now.ids)}; run: make model MODEL={model.name} (or make the dataset as it was)"
+            f"{', '.join(now.ids)}; run: {command.for_model('model', model)} (or {make_dataset})"
         )
+    if not _is_whole(dataset, split):
+        raise UserError(f'dataset {dataset.name} has no whole {split} split; run: {make_dataset} SPLITS="train val"')
     return dataset
+
+
+def _is_whole(dataset: Dataset, split: str) -> bool:
+    records = [dataset.record(split, shard) for shard in range(SHARDS[split])]
+    return all(path.is_file() for path in (dataset.annotations(split), *records))
