@@ -95,24 +95,26 @@ clean-venv: ## remove the Python environment
 # --- the Python environment ------------------------------------------------------------------------------------------
 # Each stamp is written last, so that an interrupted set-up counts as none.
 
-ifneq ($(words $(VENV)),1)
-$(error VENV must be the path of a folder, without spaces)
+ifeq ($(strip $(VENV)),)
+$(error VENV is empty; it must be the path of a folder)
 endif
+# As make wants a path with spaces written. The recipes go by the variable itself, from the environment.
+venv := $(subst $() ,\ ,$(VENV))
 
 # Todus builds what is missing or carries its mark; any other environment is the user's own and is left as it is.
-own := $(if $(wildcard $(VENV)/bin/python),$(wildcard $(VENV)/made-by-todus),new)
-flavour := $(if $(filter 1,$(GPU)),gpu,$(if $(GPU),cpu,$(if $(wildcard $(VENV)/installed-gpu),gpu,cpu)))
+own := $(if $(wildcard $(venv)/bin/python),$(wildcard $(venv)/made-by-todus),new)
+flavour := $(if $(filter 1,$(GPU)),gpu,$(if $(GPU),cpu,$(if $(wildcard $(venv)/installed-gpu),gpu,cpu)))
 
 .PHONY: _nothing _environment _tools _foreign _python
-_environment: $(if $(own),$(VENV)/installed-$(flavour),_foreign)
-_tools: _environment $(if $(own),$(VENV)/installed-tests)
+_environment: $(if $(own),$(venv)/installed-$(flavour),_foreign)
+_tools: _environment $(if $(own),$(venv)/installed-tests)
 
 # A PYTHON that is asked for by name has to be compared with the one in the environment each time.
-$(VENV)/installed-cpu $(VENV)/installed-gpu: requirements.txt $(if $(PYTHON),_python)
-	@scripts/build-venv.sh $(@F) $?
+$(venv)/installed-cpu $(venv)/installed-gpu: requirements.txt $(if $(PYTHON),_python)
+	@scripts/build-venv.sh $(lastword $(@F)) $?
 
-$(VENV)/installed-tests: tests/requirements.txt $(VENV)/installed-$(flavour)
-	@scripts/build-venv.sh $(@F)
+$(venv)/installed-tests: tests/requirements.txt $(venv)/installed-$(flavour)
+	@scripts/build-venv.sh installed-tests
 
 _foreign:
 	@scripts/build-venv.sh $@

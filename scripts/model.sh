@@ -5,7 +5,8 @@ set_up environment
 
 if [[ -n $MODEL_DIR ]]; then
   MODEL="${MODEL:-${MODEL_DIR##*/}}"
-  [[ $MODEL_DIR == "$TODUS_HOME/model/$MODEL" ]] ||
-    fail "MODEL_DIR=$MODEL_DIR is not where $MODEL is prepared, $TODUS_HOME/model/$MODEL; say TODUS_HOME= and MODEL="
+  prepared="$(absolute "model/$MODEL" "$TODUS_HOME")"
+  [[ $MODEL_DIR == "$prepared" || $MODEL_DIR -ef $prepared ]] ||
+    fail "MODEL_DIR=$MODEL_DIR is not where $MODEL is prepared, $prepared; say TODUS_HOME= and MODEL="
 fi
 become zoo.prepare -m "$MODEL" -d "$DATASET" --zoo-url "$ZOO_URL" --home "$TODUS_HOME"

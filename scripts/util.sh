@@ -14,9 +14,21 @@ fail() {
   exit 2
 }
 
-# The path $1, which is below $2 where it is relative.
+# The path $1, which is below $2 where it is relative, in its plainest form: /a/./b//../c/ is /a/c. Nothing of it needs
+# to be there.
 absolute() {
-  [[ $1 == /* ]] && printf '%s' "$1" || printf '%s' "$2/$1"
+  local rest="$1/" part plain=""
+  [[ $1 == /* ]] || rest="$2/$1/"
+  while [[ -n $rest ]]; do
+    part="${rest%%/*}"
+    rest="${rest#*/}"
+    case "$part" in
+      "" | .) ;;
+      ..) plain="${plain%/*}" ;;
+      *) plain+="/$part" ;;
+    esac
+  done
+  printf '%s' "${plain:-/}"
 }
 
 # Have the variables of the Makefile at hand, and what $1 names ready: `nothing`, the Python `environment`, or the
@@ -35,7 +47,7 @@ set_up() {
   unset TODUS_VARIABLES MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
   venv="$(absolute "$VENV" "$root")"
   TODUS_HOME="$(absolute "$TODUS_HOME" "$PWD")"
-  [[ -z $MODEL_DIR ]] || MODEL_DIR="$(absolute "${MODEL_DIR%/}" "$PWD")"
+  [[ -z $MODEL_DIR ]] || MODEL_DIR="$(absolute "$MODEL_DIR" "$PWD")"
 }
 
 # Become `python -m todus.$1` with the other arguments. A PYTHONPATH of the user's is dropped: it often names another

@@ -76,7 +76,10 @@ def fetch(
     if target.exists():
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    scheme = urllib.parse.urlsplit(url).scheme.lower()
+    try:
+        scheme = urllib.parse.urlsplit(url).scheme.lower()
+    except ValueError as error:
+        raise UserError(f"cannot fetch {url}: not a valid address ({error})") from None
     if scheme == "file":
         _copy(url, target)
     elif scheme in ("http", "https"):

@@ -21,17 +21,12 @@ class TrainingGraph:
     """One step of training.
 
     train_op: runs a step (gradients, optimizer, batch-norm statistics, moving averages) and adds 1 to global_step.
-    losses: float32 scalars of the batch: `total`, and what it is the sum of (`classification`, `localization`,
-      `regularization`, where the model has them).
-    learning_rate: float32 scalar.
-    saver: saves and restores every variable, those of the optimizer included.
+    loss: float32 scalar, the total loss of the batch: classification, localization and regularization.
     """
 
     train_op: tf.Operation
-    losses: dict[str, tf.Tensor]
-    learning_rate: tf.Tensor
+    loss: tf.Tensor
     global_step: tf.Variable
-    saver: tf.train.Saver
 
 
 def build(pipeline: Pipeline) -> TrainingGraph:
@@ -51,28 +46,4 @@ def build(pipeline: Pipeline) -> TrainingGraph:
         config_util.create_configs_from_pipeline_proto(pipeline),
     )
     spec = model_fn(features, labels, "train")
-    return TrainingGraph(
-        train_op=spec.train_op,
-        losses=_losses(spec.loss),
-        learning_rate=_learning_rate(),
-        global_step=tf.train.get_global_step(),
-        saver=spec.scaffold.saver,
-    )
-
-
-def _losses(total: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The addends of the total loss, under the short names that people know them by."""
-    losses = {"total": total}
-    for addend in total.op.inputs:
-        for part in ("classification", "localization", "regularization"):
-            if part in addend.op.name:
-                losses[part] = addend
-    return losses
-
-
-def _learning_rate() -> tf.Tensor:
-    """The learning rate, which the API leaves as a scalar summary only."""
-    for summary in tf.get_collection(tf.GraphKeys.SUMMARIES):
-        if "learning_rate" in summary.op.name:
-            return summary.op.inputs[1]
-    raise LookupError("the optimizer has written no learning rate summary")
+    return TrainingGraph(spec.train_op, spec.loss, tf.train.get_global_step())

@@ -3,7 +3,8 @@
     python -m todus.demo.little_zoo --home DIR --coco-url URL --zoo FOLDER
 
 What the makers of the zoo did once on a cluster for days, on 90 classes and all of COCO: here on two cores in two
-minutes. Leaves FOLDER/ssd_mobilenet_v1_mini.tar.gz. Interrupted, it goes on where it was.
+minutes. Leaves FOLDER/ssd_mobilenet_v1_mini.tar.gz, once the model has shown on the validation images that it has
+learnt what it should. Interrupted, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -32,19 +33,36 @@ def archive_in(zoo: Path) -> Path:
     return zoo / f"{NAME}.tar.gz"
 
 
-def make_archive(home: Home, coco_url: str, zoo: Path, steps: int | None = None, text: str | None = None) -> Path:
+def make_archive(
+    home: Home,
+    coco_url: str,
+    zoo: Path,
+    steps: int | None = None,
+    text: str | None = None,
+    least_ap50: float | None = None,
+) -> Path:
     """Train the model of the pipeline `text` (default: PIPELINE) for `steps` on all categories; pack it into `zoo`.
 
-    Returns the archive's path. The dataset and the training live below `home`.
+    Args:
+      home: the dataset and the training live below it.
+      least_ap50: the AP50, 0 to 1, that the model has to reach on its validation images; None does not measure it.
+
+    Returns:
+      The archive's path.
+
+    Raises:
+      WorldError: the model has not reached `least_ap50`; no archive is made.
     """
     archive = archive_in(zoo)
     if archive.is_file():
-        progress.already_there(archive, "delete it to train the little zoo model again")
+        progress.already_there(archive, f"delete it and {progress.shown(home.folder)} to train the model again")
         return archive
     coco_dataset.make(coco_dataset.Request("complete", None, ("train", "val"), coco_url), home)
     pipeline = pipelines.parse(text or PIPELINE.read_text(encoding="utf-8"))
     folder = home.model(NAME).training
     trained = train_from_scratch(pipeline, home, folder, steps or pipeline.train_config.num_steps)
+    if least_ap50 is not None:
+        _require_learnt(pipeline, trained, home, least_ap50)
 
     from todus.demo import zoo_archive
 
@@ -53,7 +71,11 @@ def make_archive(home: Home, coco_url: str, zoo: Path, steps: int | None = None,
 
 
 def train_from_scratch(pipeline: pipelines.Pipeline, home: Home, folder: Path, steps: int) -> Path:
-    """Train on the complete dataset of `home`; returns the last checkpoint's prefix."""
+    """Train on the complete dataset of `home`; returns the prefix of the checkpoint at `steps`.
+
+    Raises:
+      KeyboardInterrupt: training was asked to stop before that.
+    """
     from todus.demo import zoo_archive
     from todus.training import learning_rate, loop
 
@@ -70,43 +92,38 @@ def train_from_scratch(pipeline: pipelines.Pipeline, home: Home, folder: Path, s
     )
     learning_rate.fit_to_steps(ready, steps)
     if checkpoint.step_of(start) < steps:
-        loop.run(ready, folder, start, steps, SAVE_EVERY)
+        progress.say(f"training the little zoo model to step {steps}: some two minutes on two cores")
+        if loop.run(ready, folder, start, steps, SAVE_EVERY).stopped_by:
+            raise KeyboardInterrupt
     return checkpoint.newest(folder)
 
 
-def measure(home: Home) -> scoring.Scores:
-    """Score the trained model on all validation images of its dataset.
+def _require_learnt(pipeline: pipelines.Pipeline, prefix: Path, home: Home, least_ap50: float) -> None:
+    scores, count = measure(pipeline, prefix, home)
+    average, at_50 = report.percent(scores.summary["AP"]), report.percent(scores.summary["AP50"])
+    progress.say(f"the little zoo model: AP {average}, AP50 {at_50} on its {count} validation images")
+    if scores.summary["AP50"] < least_ap50:
+        raise WorldError(
+            f"the little zoo model has AP50 {at_50} and should have {report.percent(least_ap50)} at least; delete "
+            f"{progress.shown(home.folder)} and run again to train it anew"
+        )
 
-    Raises:
-      WorldError: it has not learnt what it should have.
-    """
+
+def measure(pipeline: pipelines.Pipeline, prefix: Path, home: Home) -> tuple[scoring.Scores, int]:
+    """Score a checkpoint on the validation images of the complete dataset of `home`; also says how many those are."""
     from todus.evaluation import detectors
 
     dataset = home.dataset("complete")
     annotations = json.loads(dataset.annotations("val").read_text(encoding="utf-8"))
     images = evaluate.images_on_disk(annotations, home.raw_data.images("val"), dataset)
-    prefix = checkpoint.newest(home.model(NAME).training)
-    pipeline = pipelines.parse(PIPELINE.read_text(encoding="utf-8"))
     detector = detectors.from_checkpoint(pipeline, prefix, label_map.read(dataset.label_map))
     results = evaluate.detect_all(detector, images, annotations)
-    scores = scoring.score(annotations, results, [image["id"] for image, _ in images])
-    average, at_50 = report.percent(scores.summary["AP"]), report.percent(scores.summary["AP50"])
-    progress.say(f"the little zoo model: AP {average}, AP50 {at_50} on its {len(images)} validation images")
-    if scores.summary["AP50"] < LEARNT:
-        raise WorldError(
-            f"the little zoo model has not learnt enough (AP50 {at_50}); delete {home.folder} and try again"
-        )
-    return scores
+    return scoring.score(annotations, results, [image["id"] for image, _ in images]), len(images)
 
 
 def main() -> None:
     arguments = parse_arguments()
-    home = Home(arguments.home)
-    if is_new := not archive_in(arguments.zoo).is_file():
-        progress.say("training the little zoo model: some two minutes on two cores")
-    make_archive(home, arguments.coco_url, arguments.zoo)
-    if is_new:
-        measure(home)
+    make_archive(Home(arguments.home), arguments.coco_url, arguments.zoo, least_ap50=LEARNT)
 
 
 def parse_arguments() -> argparse.Namespace:

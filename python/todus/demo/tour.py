@@ -3,15 +3,19 @@
     python -m todus.demo.tour --folder demo
 
 Draws a small COCO and trains a little zoo model on it, serves both on this machine as COCO and the zoo are served,
-and then runs the verbs as you would. Everything stays below the folder; a second tour finds most of it there.
+and then runs the verbs as you would. Everything stays below the folder; a second tour finds most of it there, and
+deletes first what an earlier one made with other settings.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +23,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from todus import command, layout, progress
+from todus import checkpoint, command, files, layout, progress
 from todus.demo import little_zoo, mini_coco, mirror
 from todus.errors import WorldError
 from todus.evaluation import picture, report
@@ -29,6 +33,7 @@ CATEGORIES = "stop sign, traffic light, banana, clock"
 STEPS = 200
 LEARNING_RATE = 0.003
 PICTURES = 6
+SETTINGS = "tour.json"
 SCORE_SHOWN = 0.3
 
 
@@ -37,28 +42,66 @@ class Tour:
 
     def __init__(self, folder: Path, mirror_url: str):
         self.folder, self.mirror_url = folder, mirror_url
-        self.home = Home(folder / "home")
+        self.home = Home(home_in(folder))
         self.model = self.home.model(little_zoo.NAME)
 
     def verb(self, verb: str, **variables: str) -> None:
-        """Run `make VERB`, showing the command as the user would type it."""
+        """Run the script of `make VERB`, showing the command as the user would type it."""
         typed = " ".join(["make", verb, *(f"{name}={shlex.quote(value)}" for name, value in variables.items())])
         progress.say(f"\n$ {typed}")
-        fixed = {"TODUS_HOME": str(self.home.folder), "VENV": sys.prefix}
-        settings = [f"{name}={value}" for name, value in {**variables, **fixed}.items()]
-        run(["make", "--no-print-directory", "-C", str(layout.CHECKOUT), verb, *settings])
+        # Not make itself: when the verb fails it would add a line of its own to the one that says why.
+        script = layout.CHECKOUT / "scripts" / f"{verb}.sh"
+        run([str(script)], TODUS_HOME=str(self.home.folder), **python_environment(), **variables)
 
 
-def run(arguments: list[str]) -> None:
+def home_in(folder: Path) -> Path:
+    return folder / "home"
+
+
+def zoo_maker_in(folder: Path) -> Path:
+    return folder / "zoo-maker"
+
+
+def zoo_in(folder: Path) -> Path:
+    return folder / "mirror" / "zoo"
+
+
+def python_environment() -> dict[str, str]:
+    """The variable that has a verb use the Python environment we run in: none where it would take that one anyway.
+
+    VENV cannot name a folder with spaces in its path, but the checkout itself may lie in one.
+    """
+    own = layout.CHECKOUT / ".venv"
+    return {} if Path(sys.prefix).resolve() == own.resolve() else {"VENV": sys.prefix}
+
+
+def run(arguments: list[str], **environment: str) -> None:
+    """Run a command to its end. Where it fails it has said why, so we leave with its status and say nothing more.
+
+    Raises:
+      SystemExit: the command failed.
+      KeyboardInterrupt: we were interrupted meanwhile, and the command ended without complaint.
+      WorldError: something killed the command.
+    """
     sys.stdout.flush()
-    status = subprocess.run(arguments, env=os.environ, check=False).returncode
+    interrupts = []
+    # Ctrl-C reaches the command too, which may have a checkpoint to write: wait for it instead of killing it.
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        status = subprocess.run(arguments, env={**os.environ, **environment}, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if status > 0:
+        sys.exit(status)
+    if interrupts or status == -signal.SIGINT:
+        raise KeyboardInterrupt
     if status:
-        raise WorldError(f"the tour ended here: {shlex.join(arguments)} failed with status {status} (see above)")
+        raise WorldError(f"{shlex.join(arguments)} was killed by {signal.Signals(-status).name}; run make demo again")
 
 
 def walk(folder: Path) -> None:
     explain("1. A small COCO", "Drawn by a program, in the layout of COCO's own server, so that nothing is downloaded.")
-    mini_coco.generate(folder / "mirror" / "coco")
+    delete_outdated(folder, mini_coco.generate(folder / "mirror" / "coco"))
     with mirror.serve(folder / "mirror") as url:
         tour = Tour(folder, url)
         explain(
@@ -66,19 +109,48 @@ def walk(folder: Path) -> None:
             "An SSD MobileNet v1, a quarter as wide and at 128x128, trained on all ten categories under COCO's ids, "
             "then packed and served as the TensorFlow 1 zoo does it. The real zoo's models need no such step.",
         )
-        python_module("todus.demo.little_zoo", tour)
+        make_little_zoo(tour)
         take_the_road(tour)
     draw_detections(tour)
     conclude(tour)
 
 
-def python_module(module: str, tour: Tour) -> None:
-    options = {
-        "--home": str(tour.folder / "zoo-maker"),
-        "--coco-url": f"{tour.mirror_url}/coco",
-        "--zoo": str(tour.folder / "mirror" / "zoo"),
+def delete_outdated(folder: Path, coco: Path) -> None:
+    """Delete what an earlier tour made of another mini-COCO or with other settings, and note those of this one."""
+    note = folder / SETTINGS
+    try:
+        earlier = json.loads(note.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        earlier = {}
+    now = settings(coco)
+    outdated = []
+    if earlier.get("little zoo model") != now["little zoo model"]:
+        outdated = [zoo_maker_in(folder), zoo_in(folder), home_in(folder)]
+    elif earlier.get("road") != now["road"]:
+        outdated = [home_in(folder)]
+    for path in filter(Path.exists, outdated):
+        progress.say(f"deleting {progress.shown(path)}: an earlier tour made it with other settings")
+        shutil.rmtree(path)
+    files.write_json(note, now, indent=2)
+
+
+def settings(coco: Path) -> dict[str, dict]:
+    """What the little zoo model, and the road from it, are made with."""
+    pipeline = hashlib.sha256(little_zoo.PIPELINE.read_bytes()).hexdigest()[:16]
+    drawn = json.loads((coco / mini_coco.MANIFEST).read_text(encoding="utf-8"))
+    return {
+        "little zoo model": {"pipeline": pipeline, "mini-COCO": drawn},
+        "road": {"categories": CATEGORIES, "steps": STEPS, "learning_rate": LEARNING_RATE},
     }
-    run([sys.executable, "-m", module, *(word for option in options.items() for word in option)])
+
+
+def make_little_zoo(tour: Tour) -> None:
+    options = {
+        "--home": str(zoo_maker_in(tour.folder)),
+        "--coco-url": f"{tour.mirror_url}/coco",
+        "--zoo": str(zoo_in(tour.folder)),
+    }
+    run([sys.executable, "-m", "todus.demo.little_zoo", *(word for option in options.items() for word in option)])
 
 
 def take_the_road(tour: Tour) -> None:
@@ -107,7 +179,7 @@ def draw_detections(tour: Tour) -> None:
     started = time.monotonic()
     dataset = tour.home.dataset("limited")
     truth = json.loads(dataset.annotations("val").read_text(encoding="utf-8"))
-    found = json.loads((tour.model.evaluation / "detections-exported.json").read_text(encoding="utf-8"))
+    found = json.loads(tour.model.detections("exported").read_text(encoding="utf-8"))
     names = {category["id"]: category["name"] for category in truth["categories"]}
     colours = picture.colours_of(names.values())
 
@@ -131,19 +203,17 @@ def draw_detections(tour: Tour) -> None:
 
 
 def conclude(tour: Tour) -> None:
-    evaluations = json.loads((tour.model.evaluation / "report.json").read_text(encoding="utf-8"))
+    evaluations = json.loads(tour.model.report.read_text(encoding="utf-8"))
+    newest = checkpoint.newest(tour.model.training)  # beyond STEPS where someone has trained on by hand
     rows = [
-        [
-            what,
-            report.percent(evaluations[graph]["summary"]["AP"]),
-            report.percent(evaluations[graph]["summary"]["AP50"]),
-        ]
+        [what, *(report.percent(evaluations[graph]["summary"][measure]) for measure in ("AP", "AP50"))]
         for what, graph in (
             ("full model, 90 classes, on the 4 kept", "pretrained"),
             ("cut to 4 classes, no training", "model.ckpt-0"),
-            (f"after {STEPS} steps of training", f"model.ckpt-{STEPS}"),
+            (f"after {checkpoint.step_of(newest)} steps of training", newest.name),
             ("exported frozen graph", "exported"),
         )
+        if graph in evaluations
     ]
     progress.say("\n=== What came of it (average precision on the validation images, percent)\n")
     for line in report.table(["detector", "AP", "AP50"], rows):
