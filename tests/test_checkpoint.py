@@ -64,6 +64,25 @@ def test_a_checkpoint_elsewhere_is_named_by_its_path(tmp_path):
     assert checkpoint.named(tmp_path / "training", str(tmp_path / "model.ckpt")) == tmp_path / "model.ckpt"
 
 
+@pytest.mark.parametrize("ending", ["", ".", ".index", ".data-00000-of-00001"])
+def test_a_path_is_relative_to_the_current_folder_as_a_shell_completes_it(tmp_path, monkeypatch, ending):
+    training = tmp_path / "model" / "x" / "training"
+    training.mkdir(parents=True)
+    put(training, "model.ckpt-0")
+    put(tmp_path, "model.ckpt-0")
+    monkeypatch.chdir(tmp_path)
+    for path in ("model/x/training/model.ckpt-0", "./model/x/training/model.ckpt-0"):
+        assert checkpoint.named(training, path + ending) == training / "model.ckpt-0"
+    assert checkpoint.named(training, "./model.ckpt-0" + ending) == tmp_path / "model.ckpt-0"
+    assert checkpoint.named(training, "model.ckpt-0" + ending) == training / "model.ckpt-0", "the model's own first"
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "..", "~nobody/model.ckpt-0", "\u00b2", "training/"])
+def test_what_can_be_no_checkpoint_is_refused_too(tmp_path, name):
+    with pytest.raises(UserError, match="no checkpoint"):
+        checkpoint.named(tmp_path, name)
+
+
 def test_an_unknown_name_gets_the_list_of_those_that_are_there(tmp_path):
     with pytest.raises(UserError, match=r"no checkpoint model\.ckpt-3 .*there: none, run make model"):
         checkpoint.named(tmp_path, "model.ckpt-3")

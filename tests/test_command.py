@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +81,56 @@ def test_a_reader_who_has_had_enough_ends_it_quietly(printing):
     assert running.returncode == 1
 
 
+@pytest.mark.parametrize("buffering", ["", "unbuffered"])
+def test_help_for_a_reader_who_has_gone_ends_quietly(buffering):
+    """As in `python -m todus.coco.dataset --help | true`."""
+    code = "from todus import command\ncommand.run(lambda: command.parser('Does it.').parse_args(['--help']))"
+    environment = {**os.environ, "PYTHONPATH": str(layout.CHECKOUT / "python"), "PYTHONUNBUFFERED": buffering}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], stdout=gone, stderr=subprocess.PIPE, env=environment, check=False
+        )
+    assert ended.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--batch-size", "abc"], "BATCH_SIZE (--batch-size): 'abc' is not a whole number above 0"),
+        (["--batch-size", "a\nb"], "BATCH_SIZE (--batch-size): 'a\\nb' is not a whole number above 0"),
+        (["--batch-size"], "BATCH_SIZE (--batch-size): expected one argument"),
+        (["-d", "huge"], "DATASET (-d/--dataset): invalid choice: 'huge' (choose from "),
+        (["--seed", "x"], "--seed: invalid int value: 'x'"),  # make has no SEED
+        (["--stepz", "3"], "unrecognized arguments: --stepz 3"),
+        ([], "the following arguments are required: MODEL_DIR (--model-dir)"),
+    ],
+)
+def test_a_mistake_in_the_arguments_is_one_line_that_names_make_s_variable(arguments, line, capsys):
+    def main() -> None:
+        parser = command.parser("")
+        parser.add_argument("--batch-size", type=command.positive(int))
+        parser.add_argument("-d", "--dataset", choices=["limited", "complete"])
+        parser.add_argument("--seed", type=int)
+        command.add_model_dir(parser)
+        parser.parse_args([*arguments, "--model-dir", "x"] if arguments else [])
+
+    status, said = ended(main, capsys)
+    assert status == 2
+    assert said.startswith(f"todus: {line}")
+    assert said.endswith("; see make help, or --help\n")
+    assert said.count("\n") == 1
+
+
+def test_the_variables_named_in_messages_are_make_s():
+    makefile = (layout.CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    assert not command.MAKE_VARIABLES - set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
+    scripts = " ".join(path.read_text(encoding="utf-8") for path in (layout.CHECKOUT / "scripts").glob("*.sh"))
+    for name in command.MAKE_VARIABLES - {"MODEL", "DATASET"}:  # these go by -m and -d
+        assert f"--{name.lower().replace('_', '-')} " in scripts, name
+
+
 def test_help_is_the_docstring_as_it_is_written(capsys):
     with pytest.raises(SystemExit) as end:
         command.parser("Does it.\n\n    python -m todus.it\n").parse_args(["--help"])
@@ -98,17 +150,15 @@ def test_folders_are_absolute_and_the_user_s_home_is_known(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e400", "many", ""])
-def test_a_number_that_is_not_above_zero_is_refused(text, capsys):
+def test_a_number_that_is_not_above_zero_is_refused(text):
     arguments = command.parser("")
     arguments.add_argument("--rate", type=command.positive(float))
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(UserError, match=rf"--rate: '{text}' is not a number above 0"):
         arguments.parse_args([f"--rate={text}"])
-    assert end.value.code == 2
-    assert "--rate" in capsys.readouterr().err
 
 
 def test_a_number_above_zero_is_taken():
     assert command.positive(float)("0.25") == 0.25
     assert command.positive(int)("3") == 3
-    with pytest.raises(ValueError, match=r"2\.5"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"'2\.5' is not a whole number"):
         command.positive(int)("2.5")

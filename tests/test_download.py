@@ -230,7 +230,7 @@ def test_copies_a_file_address(tmp_path):
         download.fetch((tmp_path / "nothing here").as_uri(), tmp_path / "other")
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/file", "/some/folder/file", "file://folder/file"])
+@pytest.mark.parametrize("url", ["ftp://example.org/file", "/some/folder/file", "file://folder/file", "http://[/file"])
 def test_refuses_other_addresses(url, tmp_path):
     with pytest.raises(UserError, match=re.escape(url)):
         download.fetch(url, tmp_path / "file")

@@ -46,7 +46,7 @@ def named(folder: Path, name: str) -> Path:
       UserError: there is no such checkpoint; the message lists those that are there.
     """
     plain = re.sub(r"\.(index|meta|data-\d+-of-\d+)?$", "", name).rstrip("/")
-    here = Path(os.path.expanduser(plain)).absolute()
+    here = Path(plain).absolute()
     inside = at_step(folder, int(plain)) if plain.isdecimal() else folder / plain
     # A bare name means the model's own checkpoint, even in a folder that happens to hold another one of that name.
     prefix = next(filter(_is_whole, (here, inside) if "/" in plain else (inside, here)), None)

@@ -68,9 +68,10 @@ def add_model_dir(arguments: argparse.ArgumentParser) -> None:
 
 
 def for_model(verb: str, model: layout.Model) -> str:
-    """The command that runs `verb` on this very model, wherever it lies."""
-    at_home = model.folder.parent == layout.Home().models
-    return f"make {verb} MODEL={model.name}" if at_home else f"make {verb} MODEL_DIR={shlex.quote(str(model.folder))}"
+    """The command that runs `verb` on this very model, wherever its tree lies."""
+    home = model.folder.parent.parent
+    elsewhere = "" if home == layout.CHECKOUT else f" TODUS_HOME={shlex.quote(str(home))}"
+    return f"make {verb} MODEL={model.name}{elsewhere}"
 
 
 def positive(number: type) -> Callable[[str], int | float]:

@@ -90,6 +90,80 @@ def test_a_file_address_serves_as_mirror(raw, mirror_folder):
     assert names_in(raw.images("val")) == ["000000000139.jpg"]
 
 
+def test_the_source_is_noted_with_the_first_file_and_stays(raw, server):
+    assert raw_data.source(raw) is None
+    raw_data.annotations(raw, "val", server.url + "/")
+    assert raw_data.source(raw) == server.url
+    raw_data.all_images(raw, "train", NAMES, server.url.replace("127.0.0.1", "localhost"))
+    assert raw_data.source(raw) == server.url
+
+
+@pytest.mark.parametrize("fetch", ["annotations", "single images", "all images"])
+def test_nothing_of_another_source_is_fetched(fetch, raw, server, mirror_folder):
+    raw_data.annotations(raw, "testdev", mirror_folder.as_uri())
+    with pytest.raises(UserError, match=f"holds files of {mirror_folder.as_uri()}, but COCO_URL is {server.url}"):
+        if fetch == "annotations":
+            raw_data.annotations(raw, "train", server.url)
+        elif fetch == "single images":
+            raw_data.single_images(raw, "train", NAMES, server.url)
+        else:
+            raw_data.all_images(raw, "train", NAMES, server.url)
+    assert server.requests == []
+
+
+def test_a_mirror_that_has_nothing_is_not_noted(raw, server):
+    for fetch in (
+        lambda url: raw_data.annotations(raw, "train", url),
+        lambda url: raw_data.single_images(raw, "train", NAMES, url),
+    ):
+        with pytest.raises(NotFound):
+            fetch(server.url + "/misspelt")
+        assert raw_data.source(raw) is None
+        fetch(server.url)
+        (raw.folder / raw_data.SOURCE).unlink()
+
+
+def test_a_mirror_that_has_some_images_is_noted(raw, server, mirror_folder):
+    (mirror_folder / "train2017" / NAMES[1]).unlink()
+    with pytest.raises(NotFound):
+        raw_data.single_images(raw, "train", NAMES, server.url)
+    assert raw_data.source(raw) == server.url
+
+
+def test_a_damaged_note_of_the_source_is_named(raw, server):
+    raw.folder.mkdir(parents=True)
+    for text in ("", "[]", "{}", "null"):
+        (raw.folder / raw_data.SOURCE).write_text(text)
+        with pytest.raises(UserError, match=r"source\.json is damaged"):
+            raw_data.annotations(raw, "train", server.url)
+
+
+COCO = raw_data.DEFAULT_URL
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (COCO, COCO + "/", True),
+        (COCO, COCO.upper().replace("HTTP", "http") + ":80", True),
+        (COCO, COCO.replace("http:", "https:"), False),
+        (COCO, COCO + "/sample", False),
+        (COCO, COCO + ":8080", False),
+        (COCO, COCO.replace("images", "sample"), False),
+        ("http://127.0.0.1:41234/coco", "http://localhost:80/coco/", True),
+        ("http://127.0.0.1:41234/coco", "http://127.0.0.1:41234/sample", False),
+        ("http://127.0.0.1:41234/", "http://10.0.0.7:41234/", False),
+        ("http://127.0.0.1/coco", "file:///coco", False),
+        ("file:///my%20coco/", "file://localhost/my coco", True),
+        ("file:///coco", "file:///coco/sample", False),
+        (COCO, "http://[", False),
+        (COCO, "", False),
+    ],
+)
+def test_what_is_the_same_source(one, other, same):
+    assert raw_data.same_source(one, other) is raw_data.same_source(other, one) is same
+
+
 def test_names_the_address_that_is_no_mirror(raw, server):
     with pytest.raises(NotFound, match=rf"{server.url}/elsewhere/annotations/.*COCO_URL"):
         raw_data.annotations(raw, "train", server.url + "/elsewhere")

@@ -95,4 +95,9 @@ def test_an_image_that_cannot_be_read_is_named(home: layout.Home) -> None:
 
 def test_a_dataset_without_validation_images_is_named(home: layout.Home) -> None:
     home.dataset("limited").annotations("val").unlink()
-    assert failed_in_one_line(run_verb("eval", home), "no val split", 'SPLITS="train val"')
+    assert failed_in_one_line(
+        run_verb("eval", home),
+        "no whole val split",
+        'CATEGORIES="traffic light, stop sign, banana"',
+        'SPLITS="train val"',
+    )

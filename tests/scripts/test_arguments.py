@@ -80,6 +80,15 @@ def test_checkpoint_prefix_is_another_name_for_checkpoint(call, shell):
             assert arguments[arguments.index("--checkpoint") + 1] == "model.ckpt-5"
 
 
+@pytest.mark.parametrize("name", ["CHECKPOINT", "CHECKPOINT_PREFIX"])
+def test_a_graph_and_a_checkpoint_are_not_evaluated_at_once(shell, name):
+    shell.prepare("ssd")
+    error = shell.the_error(shell.script("eval", GRAPH="exported", **{name: "model.ckpt-5"}))
+    assert "GRAPH=exported" in error and "CHECKPOINT=model.ckpt-5" in error
+    (call,) = shell.calls(shell.script("eval", GRAPH="checkpoint", **{name: "model.ckpt-5"}))
+    assert {"checkpoint", "model.ckpt-5"} < set(call["arguments"])
+
+
 def test_nothing_of_the_run_leaks_into_the_environment_of_python(call, shell):
     environment = call("dataset-limited", CATEGORIES="bear", MODEL="ssd", STEPS="3")["environment"]
     ours = {"CATEGORIES", "MODEL", "STEPS", "VENV", "GPU", "TODUS_HOME", "TODUS_VARIABLES", "OBJECT_DETECTION_DIR"}

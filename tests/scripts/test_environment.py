@@ -153,6 +153,26 @@ def test_an_interrupted_set_up_does_not_count(bare):
     assert not (venv / "leftover").exists()
 
 
+def test_an_environment_may_lie_under_a_path_with_spaces(bare, tmp_path: Path):
+    venv = tmp_path / "my own  envs" / "todus env"
+    first = bare.make("_environment", f"VENV={venv}")
+    assert first.returncode == 0, first.stderr
+    assert f"made {venv}" in first.stderr
+    assert (venv / "installed-cpu").exists()
+    assert not (bare.folder / ".venv").exists()
+    for again in (bare.make("_environment", VENV=str(venv)), bare.make("_environment", "PYTHON=", f"VENV={venv}")):
+        assert (again.returncode, again.stderr) == (0, "")
+    assert [call["module"] for call in bare.calls(bare.script("demo", VENV=str(venv)))] == ["todus.demo.tour"]
+    assert bare.make("clean-venv", f"VENV={venv}").returncode == 0
+    assert not venv.exists()
+
+
+def test_an_environment_without_a_name_is_refused(bare):
+    finished = bare.make("install", "VENV=")
+    assert finished.returncode == 2
+    assert "VENV is empty" in finished.stderr
+
+
 def test_a_folder_of_the_user_is_never_replaced(bare):
     precious = bare.folder / "precious"
     precious.mkdir()

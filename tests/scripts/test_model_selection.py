@@ -65,6 +65,28 @@ def test_model_dir_names_the_model_that_is_to_be_prepared(shell, tmp_path: Path)
     assert f"{tmp_path}/elsewhere/ssd" in error and f"{shell.folder}/model/ssd" in error
 
 
+@pytest.mark.parametrize("home", ["{0}/", "{0}//", "{0}/./", "./", "model/..", "model/../", "/..{0}"])
+@pytest.mark.parametrize("model_dir", ["./model/ssd", "{0}//model/./ssd/", "model/../model/ssd"])
+def test_paths_are_compared_in_their_plainest_form(shell, home, model_dir):
+    """None of the folders is there yet."""
+    variables = {"TODUS_HOME": home.format(shell.folder), "MODEL_DIR": model_dir.format(shell.folder)}
+    (call,) = shell.calls(shell.script("model", **variables))
+    assert call["arguments"][:2] == ["-m", "ssd"]
+    assert call["arguments"][-1] == str(shell.folder)
+
+
+def test_the_root_may_be_home(shell):
+    (call,) = shell.calls(shell.script("dataset-limited", TODUS_HOME="//"))
+    assert call["arguments"][-1] == "/"
+
+
+def test_a_model_dir_by_way_of_a_link_is_the_same_folder(shell, tmp_path: Path):
+    shell.prepare("ssd")
+    (tmp_path / "link").symlink_to(shell.folder)
+    (call,) = shell.calls(shell.script("model", MODEL_DIR=f"{tmp_path}/link/model/ssd"))
+    assert call["arguments"][:2] == ["-m", "ssd"]
+
+
 def test_a_relative_todus_home_is_below_the_folder_of_the_call(shell, tmp_path: Path):
     shell.prepare("ssd", home=tmp_path / "home")
     (call,) = shell.calls(shell.run(f"{shell.folder}/scripts/export.sh", cwd=tmp_path, TODUS_HOME="home"))

@@ -198,10 +198,11 @@ def test_a_zoo_of_one_s_own_may_have_models_that_nobody_knows(zoo_folder, home):
     assert archive.fetch("my_model", str(zoo_folder), home).is_file()
 
 
-def test_an_archive_on_disk_needs_no_network(home):
+def test_an_archive_on_disk_needs_no_network_and_is_named(home, capsys):
     there = pack(home.model_archives / f"{NAME}.tar.gz", FILES)
     before = there.read_bytes()
     assert archive.fetch(NAME, NOBODY, home) == there
+    assert capsys.readouterr().out == f"using {there}, which is already there; delete it to fetch it anew\n"
     assert there.read_bytes() == before
 
 
