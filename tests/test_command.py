@@ -162,3 +162,10 @@ def test_a_number_above_zero_is_taken():
     assert command.positive(int)("3") == 3
     with pytest.raises(argparse.ArgumentTypeError, match=r"'2\.5' is not a whole number"):
         command.positive(int)("2.5")
+
+
+def test_the_next_command_finds_the_model_wherever_it_lies(tmp_path):
+    assert command.for_model("eval", layout.Home().model("some")) == "make eval MODEL=some"
+    there = layout.Home(tmp_path / "a b").model("some")
+    assert command.for_model("eval", there) == f"make eval MODEL=some TODUS_HOME='{tmp_path}/a b'"
+    assert command.for_model("eval", layout.Model(tmp_path / "some")) == f"make eval MODEL_DIR={tmp_path}/some"

@@ -68,9 +68,11 @@ def add_model_dir(arguments: argparse.ArgumentParser) -> None:
 
 
 def for_model(verb: str, model: layout.Model) -> str:
-    """The command that runs `verb` on this very model, wherever its tree lies."""
-    home = model.folder.parent.parent
-    elsewhere = "" if home == layout.CHECKOUT else f" TODUS_HOME={shlex.quote(str(home))}"
+    """The command that runs `verb` on this very model, wherever it lies."""
+    home = layout.Home(model.folder.parent.parent)
+    if home.model(model.name) != model:
+        return f"make {verb} MODEL_DIR={shlex.quote(str(model.folder))}"
+    elsewhere = "" if home == layout.Home() else f" TODUS_HOME={shlex.quote(str(home.folder))}"
     return f"make {verb} MODEL={model.name}{elsewhere}"
 
 

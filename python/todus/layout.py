@@ -44,6 +44,11 @@ class RawData:
     def archive(self, name: str) -> Path:
         return self.folder / name
 
+    @property
+    def source(self) -> Path:
+        """Where the files were fetched from; not there where all of them are the user's own."""
+        return self.folder / "source.json"
+
 
 @dataclass(frozen=True)
 class Dataset:

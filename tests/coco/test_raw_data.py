@@ -120,7 +120,7 @@ def test_a_mirror_that_has_nothing_is_not_noted(raw, server):
             fetch(server.url + "/misspelt")
         assert raw_data.source(raw) is None
         fetch(server.url)
-        (raw.folder / raw_data.SOURCE).unlink()
+        raw.source.unlink()
 
 
 def test_a_mirror_that_has_some_images_is_noted(raw, server, mirror_folder):
@@ -133,7 +133,7 @@ def test_a_mirror_that_has_some_images_is_noted(raw, server, mirror_folder):
 def test_a_damaged_note_of_the_source_is_named(raw, server):
     raw.folder.mkdir(parents=True)
     for text in ("", "[]", "{}", "null"):
-        (raw.folder / raw_data.SOURCE).write_text(text)
+        raw.source.write_text(text)
         with pytest.raises(UserError, match=r"source\.json is damaged"):
             raw_data.annotations(raw, "train", server.url)
 

@@ -22,7 +22,6 @@ from todus.errors import UserError
 from todus.layout import RawData
 
 DEFAULT_URL = "http://images.cocodataset.org"
-SOURCE = "source.json"
 ANNOTATION_ARCHIVES = {
     "train": "annotations_trainval2017.zip",
     "val": "annotations_trainval2017.zip",
@@ -32,7 +31,7 @@ ANNOTATION_ARCHIVES = {
 
 def source(raw: RawData) -> str | None:
     """The address that files here were fetched from; None where all of them are the user's own."""
-    path = raw.folder / SOURCE
+    path = raw.source
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["coco_url"])
     except FileNotFoundError:
@@ -138,12 +137,12 @@ def _source_noted(raw: RawData, coco_url: str, targets: Sequence[Path]) -> Itera
     check_source(raw, coco_url)
     new = source(raw) is None
     if new:
-        files.write_json(raw.folder / SOURCE, {"coco_url": _mirror(coco_url)}, indent=1)
+        files.write_json(raw.source, {"coco_url": _mirror(coco_url)}, indent=1)
     try:
         yield
     finally:
         if new and not any(target.exists() for target in targets):
-            (raw.folder / SOURCE).unlink()
+            (raw.source).unlink()
 
 
 def _archive(raw: RawData, split: str) -> Path:

@@ -67,10 +67,7 @@ def zoo_in(folder: Path) -> Path:
 
 
 def python_environment() -> dict[str, str]:
-    """The variable that has a verb use the Python environment we run in: none where it would take that one anyway.
-
-    VENV cannot name a folder with spaces in its path, but the checkout itself may lie in one.
-    """
+    """The variable that has a verb use the Python environment we run in: none where it would take that one anyway."""
     own = layout.CHECKOUT / ".venv"
     return {} if Path(sys.prefix).resolve() == own.resolve() else {"VENV": sys.prefix}
 
