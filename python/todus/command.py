@@ -72,8 +72,12 @@ def for_model(verb: str, model: layout.Model) -> str:
     home = layout.Home(model.folder.parent.parent)
     if home.model(model.name) != model:
         return f"make {verb} MODEL_DIR={shlex.quote(str(model.folder))}"
-    elsewhere = "" if home == layout.Home() else f" TODUS_HOME={shlex.quote(str(home.folder))}"
-    return f"make {verb} MODEL={model.name}{elsewhere}"
+    return f"make {verb} MODEL={model.name}{elsewhere(home)}"
+
+
+def elsewhere(home: layout.Home) -> str:
+    """What a command has to say besides, if dataset/ and model/ are not in this checkout."""
+    return "" if home == layout.Home() else f" TODUS_HOME={shlex.quote(str(home.folder))}"
 
 
 def positive(number: type) -> Callable[[str], int | float]:

@@ -268,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     home = layout.Home(options.home)
     make(Request(options.name, text, _splits(options.splits), options.coco_url, options.workers), home)
     choice = " DATASET=complete" if options.name == "complete" else ""
-    progress.next_step(f"make model MODEL=ssd_mobilenet_v2_coco_2018_03_29{choice}")
+    progress.next_step(f"make model MODEL=ssd_mobilenet_v2_coco_2018_03_29{choice}{command.elsewhere(home)}")
 
 
 if __name__ == "__main__":
