@@ -51,14 +51,20 @@ def test_a_graph_and_the_checkpoint_it_was_exported_from_detect_the_same(from_gr
     best = []
     for image in images:
         one, other = from_graph.detect(image), from_checkpoint.detect(image)
-        assert len(one.names) == len(one.scores) == len(one.boxes) > 0
-        assert one.names == other.names
-        np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-5)
-        np.testing.assert_allclose(one.scores, other.scores, atol=1e-6)
-        assert np.all(np.diff(one.scores) <= 0), "the best comes first"
+        assert len(one.names) == len(one.scores) == len(one.boxes) == len(other.names) > 20
         assert set(one.names) <= set(ALL.ids)
+        assert np.all(np.diff(one.scores) <= 0), "the best comes first"
+        assert all(is_among(one, row, other) for row in range(20))
         best.append(one.scores[0])
     assert len(set(best)) == len(images), "detections that do not depend on the image are equal for nothing"
+
+
+def is_among(one: detectors.Detections, row: int, other: detectors.Detections) -> bool:
+    """Whether a detection is among others, up to the order of float operations, which may swap neighbours too."""
+    boxes = np.abs(other.boxes - one.boxes[row]).max(axis=1) < 1e-4
+    scores = np.abs(other.scores - one.scores[row]) < 1e-4
+    names = np.array(other.names) == one.names[row]
+    return bool(np.any(boxes & scores & names))
 
 
 def test_classes_that_the_label_map_does_not_name_are_left_out(model, from_graph, images):
