@@ -62,15 +62,14 @@ def _session(scaffold: tf.train.Scaffold, hooks: list) -> tf.train.MonitoredSess
 
 
 def _steps(
-    session: tf.train.MonitoredSession, graph: training_graph.TrainingGraph, steps: int, stop, folder
+    session: tf.train.MonitoredSession, graph: training_graph.TrainingGraph, steps: int, stop: Stop, folder: Path
 ) -> Outcome:
     step = session.run_step_fn(lambda step_context: step_context.session.run(graph.global_step))
-    fetches = {"train": graph.train_op, "step": graph.global_step, "loss": graph.loss}
     first = smoothed = None
     started = time.monotonic()
     with progress.Progress("train", steps, "step", done=int(step)) as bar:
         while step < steps and not stop.signal:
-            loss = session.run(fetches)["loss"]
+            _, loss = session.run([graph.train_op, graph.loss])
             step += 1
             if not math.isfinite(loss):
                 newest = checkpoint.newest(folder)
