@@ -27,6 +27,11 @@ def newest(folder: Path) -> Path | None:
     return at_step(folder, max(whole)) if whole else None
 
 
+def chosen(folder: Path, name: str) -> Path | None:
+    """The checkpoint that the user calls `name`, or the newest where none is named."""
+    return named(folder, name) if name else newest(folder)
+
+
 def at_step(folder: Path, step: int) -> Path:
     return folder / f"{PREFIX}-{step}"
 

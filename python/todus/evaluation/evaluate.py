@@ -78,9 +78,7 @@ def open_detector(model: Model, graph: str, checkpoint_name: str):
 
     cut = label_map.read(model.label_map)
     if not graph:
-        prefix = checkpoint.newest(model.training)
-        if checkpoint_name:
-            prefix = checkpoint.named(model.training, checkpoint_name)
+        prefix = checkpoint.chosen(model.training, checkpoint_name)
         return prefix.name, detectors.from_checkpoint(pipelines.load(model.pipeline), prefix, cut)
     if graph == "pretrained":
         zoo = pipelines.load(model.zoo_pipeline)

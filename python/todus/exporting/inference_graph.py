@@ -23,7 +23,7 @@ from todus.zoo import prepared
 def export(model: Model, checkpoint_name: str) -> None:
     """Raises UserError if the model is not prepared or has no such checkpoint."""
     prepared.require_model(model)
-    prefix = checkpoint.named(model.training, checkpoint_name) if checkpoint_name else checkpoint.newest(model.training)
+    prefix = checkpoint.chosen(model.training, checkpoint_name)
     source = f"{prefix.name}\n"
     source_file = model.inference_graph / "exported-from.txt"
     if (
