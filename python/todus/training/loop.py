@@ -24,10 +24,9 @@ SMOOTHING = 0.95  # of the loss that is shown: its weight on what was before
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: at which step, with which loss of its first step, and whether it was asked to stop."""
+    """How a run ended: at which step, and which signal asked it to stop, if any."""
 
     step: int
-    first_loss: float
     stopped_by: str | None
 
 
@@ -65,7 +64,7 @@ def _steps(
     session: tf.train.MonitoredSession, graph: training_graph.TrainingGraph, steps: int, stop: Stop, folder: Path
 ) -> Outcome:
     step = session.run_step_fn(lambda step_context: step_context.session.run(graph.global_step))
-    first = smoothed = None
+    smoothed = None
     started = time.monotonic()
     with progress.Progress("train", steps, "step", done=int(step)) as bar:
         while step < steps and not stop.signal:
@@ -77,12 +76,12 @@ def _steps(
                     f"the loss is {loss} at step {step}; lower LEARNING_RATE and run again: training goes on from "
                     f"{newest.name if newest else 'the start'}"
                 )
-            if first is None:
-                first = smoothed = float(loss)
-                progress.say(f"first step after {progress.human_time(time.monotonic() - started)}, loss {first:.3f}")
+            if smoothed is None:
+                smoothed = float(loss)
+                progress.say(f"first step after {progress.human_time(time.monotonic() - started)}, loss {loss:.3f}")
             smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * float(loss)
             bar.advance(note=f"loss {smoothed:.3f}")
-    return Outcome(int(step), first if first is not None else math.nan, stop.signal)
+    return Outcome(int(step), stop.signal)
 
 
 class CheckpointWriter(tf.train.SessionRunHook):
