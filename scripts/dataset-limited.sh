@@ -3,4 +3,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 
-become coco.dataset limited --categories "$CATEGORIES" --splits "$SPLITS" --coco-url "$COCO_URL" --home "$TODUS_HOME"
+option --negatives "$NEGATIVES"
+option --masks "$MASKS"
+option --preview "$PREVIEW"
+option --connections "$CONNECTIONS"
+become coco.dataset limited --categories "$CATEGORIES" --splits "$SPLITS" --fetch "$FETCH" \
+  --coco-url "$COCO_URL" ${options[@]+"${options[@]}"} --home "$TODUS_HOME"

@@ -6,14 +6,16 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from todus import download
-from todus.download import NotFound, Patience
+from todus import download, transport
+from todus.download import NoRange, NotFound, Patience
 from todus.errors import UserError, WorldError
 
 BODY = bytes(range(256)) * 2000  # several chunks
@@ -50,12 +52,13 @@ def whole(handler: _Handler) -> None:
 
 
 def with_range(handler: _Handler) -> None:
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
     if asked is None or handler.headers.get("If-Range", '"1"') != '"1"':
         whole(handler)
         return
-    first = int(asked[1])
-    handler.reply(206, BODY[first:], {"Content-Range": f"bytes {first}-{len(BODY) - 1}/{len(BODY)}", "ETag": '"1"'})
+    first, stop = int(asked[1]), int(asked[2]) + 1 if asked[2] else len(BODY)
+    piece = {"Content-Range": f"bytes {first}-{stop - 1}/{len(BODY)}", "ETag": '"1"'}
+    handler.reply(206, BODY[first:stop], piece)
 
 
 def truncated(handler: _Handler) -> None:
@@ -79,6 +82,26 @@ def reset(handler: _Handler) -> None:
 
 def missing(handler: _Handler) -> None:
     handler.reply(404, b"<html>no such page</html>")
+
+
+def html(handler: _Handler) -> None:
+    handler.reply(200, b"<html>sorry</html>")
+
+
+def too_early(handler: _Handler) -> None:
+    handler.reply(425, b"")
+
+
+def slow_down(handler: _Handler) -> None:
+    handler.reply(429, b"", {"Retry-After": "1"})
+
+
+def endless(handler: _Handler) -> None:
+    """A body of no announced length, which ends with the connection; larger than any file should be."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.close_connection = True
+    handler.wfile.write(BODY * 4)
 
 
 @pytest.fixture
@@ -118,7 +141,7 @@ def test_asks_nobody_when_the_file_is_there(server, tmp_path):
     assert server.ranges == []
 
 
-@pytest.mark.parametrize("fault", [busy, reset, truncated])
+@pytest.mark.parametrize("fault", [busy, too_early, reset, truncated])
 def test_tries_again_after(fault, server, tmp_path):
     fetch(server, tmp_path / "file", fault, fault)
     assert (tmp_path / "file").read_bytes() == BODY
@@ -262,3 +285,132 @@ def test_many_failures_stop_the_rest(server, tmp_path):
     with pytest.raises(WorldError):
         download.fetch_all(pairs, workers=2, patience=QUICK)
     assert len(server.ranges) < 30
+
+
+def not_html(path: Path) -> str | None:
+    return "it is HTML" if path.read_bytes().startswith(b"<html") else None
+
+
+def test_a_file_that_is_not_what_it_should_be_is_fetched_anew(server, tmp_path):
+    server.script[:] = [html, html]
+    download.fetch(f"{server.url}/file", tmp_path / "file", patience=QUICK, check=not_html)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert files_in(tmp_path) == ["file"]
+
+
+def test_gives_up_on_files_that_are_never_what_they_should_be(server, tmp_path):
+    server.afterwards = html
+    with pytest.raises(WorldError, match="it is HTML"):
+        download.fetch(f"{server.url}/file", tmp_path / "file", patience=replace(QUICK, bad_files=2), check=not_html)
+    assert len(server.ranges) == 2
+    assert files_in(tmp_path) == []
+
+
+def test_many_files_are_checked_too(server, tmp_path):
+    server.script[:] = [html, busy, html]
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(8)]
+    download.fetch_all(pairs, 2, patience=Patience(4, 0.001), check=not_html)
+    assert all(target.read_bytes() == BODY for _, target in pairs)
+
+
+def test_copies_many_file_addresses(tmp_path):
+    (tmp_path / "from").mkdir()
+    for number in range(4):
+        (tmp_path / "from" / str(number)).write_bytes(b"<html>" if number == 3 else BODY)
+    pairs = [((tmp_path / "from" / str(n)).as_uri(), tmp_path / "to" / str(n)) for n in range(4)]
+    with pytest.raises(WorldError, match=r"1 of 4 images could not be fetched.*it is HTML"):
+        download.fetch_all(pairs, check=not_html)
+    assert files_in(tmp_path / "to") == ["0", "1", "2"]
+
+
+def window(server: ThreadingHTTPServer, target: Path, first: int, stop: int) -> None:
+    download.fetch(f"{server.url}/file", target, patience=QUICK, window=(first, stop))
+
+
+def test_fetches_a_window_of_a_file(server, tmp_path):
+    window(server, tmp_path / "piece", 1000, 400_001)
+    assert (tmp_path / "piece").read_bytes() == BODY[1000:400_001]
+    assert server.ranges == ["bytes=1000-400000"]
+    download.fetch(_file(tmp_path, BODY), tmp_path / "copy", window=(1000, 400_001))
+    assert (tmp_path / "copy").read_bytes() == BODY[1000:400_001]
+
+
+def _file(folder: Path, data: bytes) -> str:
+    (folder / "source").write_bytes(data)
+    return (folder / "source").as_uri()
+
+
+def test_a_window_goes_on_where_it_was_cut(server, tmp_path):
+    def cut(handler: _Handler) -> None:
+        piece = {"Content-Range": f"bytes 1000-400000/{len(BODY)}", "ETag": '"1"'}
+        handler.reply(206, BODY[1000 : 1000 + CUT], piece, announce=399_001)
+
+    server.script[:] = [cut]
+    window(server, tmp_path / "piece", 1000, 400_001)
+    assert (tmp_path / "piece").read_bytes() == BODY[1000:400_001]
+    assert server.ranges == ["bytes=1000-400000", f"bytes={1000 + CUT}-400000"]
+
+
+def test_a_window_goes_on_after_a_piece_that_was_smaller_than_asked_for(server, tmp_path):
+    def small(handler: _Handler) -> None:
+        handler.reply(206, BODY[1000:2000], {"Content-Range": f"bytes 1000-1999/{len(BODY)}", "ETag": '"1"'})
+
+    server.script[:] = [small]
+    window(server, tmp_path / "piece", 1000, 400_001)
+    assert (tmp_path / "piece").read_bytes() == BODY[1000:400_001]
+    assert server.ranges == ["bytes=1000-400000", "bytes=2000-400000"]
+
+
+def test_the_part_of_another_window_is_not_used(server, tmp_path):
+    server.script[:] = [lambda handler: handler.reply(206, b"x" * 9, {"Content-Range": "bytes 0-99/512000"}, 100)]
+    with pytest.raises(WorldError):
+        download.fetch(f"{server.url}/file", tmp_path / "piece", patience=Patience(1), window=(0, 100))
+    assert (tmp_path / "piece.part").exists()
+    window(server, tmp_path / "piece", 5, 100)
+    assert (tmp_path / "piece").read_bytes() == BODY[5:100]
+
+
+def test_a_window_needs_a_server_with_range(server, tmp_path):
+    server.afterwards = whole
+    with pytest.raises(NoRange):
+        window(server, tmp_path / "piece", 5, 100)
+    assert files_in(tmp_path) == []
+
+
+def test_a_small_file_without_end_is_cut_short(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MOST_OF_MANY", len(BODY) * 2)
+    server.script[:] = [endless]
+    download.fetch_all([(f"{server.url}/file", tmp_path / "file")], patience=QUICK)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_waits_as_long_as_the_server_asks_for_and_no_file_is_asked_for_meanwhile(server, tmp_path):
+    server.script[:] = [slow_down]
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(6)]
+    began = time.monotonic()
+    download.fetch_all(pairs, 1, patience=QUICK)
+    assert time.monotonic() - began >= 1, "the server asked for a second"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7),
+        ("100000", transport.LONGEST_RETRY_AFTER),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", transport.LONGEST_RETRY_AFTER),
+        *(("", 0), ("-5", 0), ("soon", 0), ("9" * 400, transport.LONGEST_RETRY_AFTER)),
+    ],
+)
+def test_what_a_server_may_ask_for(text, seconds, server):
+    server.afterwards = lambda handler: handler.reply(503, b"", {"Retry-After": text})
+    with pytest.raises(transport.TryAgain) as problem, transport.answer(f"{server.url}/file", {}, QUICK):
+        pass
+    assert problem.value.wait == seconds
+
+
+def test_a_disk_that_is_too_small_is_told_before_it_is_full(server, tmp_path):
+    server.afterwards = lambda handler: handler.reply(200, b"x", announce=1 << 60)
+    with pytest.raises(WorldError, match="too small for file"):
+        download.fetch(f"{server.url}/file", tmp_path / "file", patience=QUICK)
+    assert files_in(tmp_path) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from support import run_python
 from todus import files
 from todus.errors import WorldError
+from todus.layout import CHECKOUT
 
 KILLED = 9
 
@@ -70,9 +73,12 @@ def test_a_first_folder_that_fails_leaves_nothing(tmp_path):
 KILLED_AT_RENAME = f"""
 import os, sys
 import os
+import subprocess
+import sys
 from pathlib import Path
 from todus import files
 from todus.errors import WorldError
+from todus.layout import CHECKOUT
 rename, count = os.replace, [0]
 def replace(source, target):
     count[0] += 1
@@ -99,6 +105,17 @@ def test_a_folder_whose_replacement_was_killed_comes_back(tmp_path, rename):
     assert contents(tmp_path) == {"dataset": None, "dataset/first": "first"}
 
 
+def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path):
+    with pytest.raises(KeyboardInterrupt), files.atomic_file(tmp_path / "a.jpg") as unfinished:
+        leftover = unfinished
+        raise KeyboardInterrupt
+    leftover.write_text("half")
+    (tmp_path / "b.jpg").write_text("whole")
+    files.sweep(tmp_path)
+    assert contents(tmp_path) == {"b.jpg": "whole"}
+    files.sweep(tmp_path / "not there")
+
+
 def test_json_keeps_order_and_letters(tmp_path):
     files.write_json(tmp_path / "a.json", {"b": 1, "a": ["é", None]})
     assert (tmp_path / "a.json").read_bytes() == '{"b": 1, "a": ["é", null]}\n'.encode()
@@ -116,9 +133,36 @@ def test_two_makers_of_one_folder_do_not_meet(tmp_path):
     target = tmp_path / "folder"
     with files.atomic_folder(target) as unfinished:
         (unfinished / "first").touch()
-        with pytest.raises(WorldError, match="another run is at work"), files.atomic_folder(target):
+        message = rf"another run \(process {os.getpid()}\) is at work"
+        with pytest.raises(WorldError, match=message), files.atomic_folder(target):
             pass
     assert [path.name for path in target.iterdir()] == ["first"]
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from todus import files
+with files.locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_names_its_owner_and_dies_with_it(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        message = rf"another run \(process {holder.pid}\) is at work"
+        with pytest.raises(WorldError, match=message), files.locked(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+    assert contents(tmp_path)[".lock"] == f"{holder.pid}\n"  # left behind, and nobody's
+    with files.locked(tmp_path):
+        assert contents(tmp_path)[".lock"] == f"{os.getpid()}\n"
+    assert contents(tmp_path) == {}
 
 
 def test_a_folder_is_put_back_if_its_replacement_cannot_be_renamed(tmp_path, monkeypatch):
@@ -137,3 +181,10 @@ def test_a_folder_is_put_back_if_its_replacement_cannot_be_renamed(tmp_path, mon
         pass
     assert [path.name for path in target.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_says_how_much_room_is_lacking(tmp_path):
+    files.require_space(tmp_path / "not" / "yet", 1, "a byte")
+    with pytest.raises(WorldError, match=r"too small for images: 1152921\.5 TB are needed, .* are free; make room"):
+        files.require_space(tmp_path / "not" / "yet", 1 << 60, "images")
+    assert contents(tmp_path) == {}

@@ -11,11 +11,14 @@ import pytest
 from todus import layout
 
 ENTRIES = (
+    "todus.picture",
     "todus.coco.dataset",
+    "todus.coco.statistics",
+    "todus.coco.preview",
+    "todus.zoo.models",
     "todus.zoo.prepare",
     "todus.training.train",
     "todus.evaluation.evaluate",
-    "todus.evaluation.picture",
     "todus.exporting.inference_graph",
     "todus.demo.tour",
     "todus.demo.mini_coco",

@@ -17,7 +17,8 @@ from todus.errors import TodusError, UserError
 
 # The variables of the Makefile that scripts/ hand on as the option of the same name.
 MAKE_VARIABLES = {
-    *("CATEGORIES", "SPLITS", "COCO_URL", "DATASET", "MODEL", "MODEL_DIR", "ZOO_URL"),
+    *("CATEGORIES", "SPLITS", "COCO_URL", "FETCH", "CONNECTIONS", "NEGATIVES", "MASKS", "PREVIEW"),
+    *("DATASET", "MODEL", "MODEL_DIR", "ZOO_URL", "QUANTIZE", "QUANT_DELAY"),
     *("STEPS", "BATCH_SIZE", "LEARNING_RATE", "GRAPH", "CHECKPOINT"),
 }
 _OPTION = re.compile(r"(?<!\S)(?:-\w/)?--(?P<name>[a-z-]+)(?:/-\w)?(?=[:,]|$)")  # as argparse writes one in a message
@@ -94,6 +95,31 @@ def positive(number: type) -> Callable[[str], int | float]:
         return value
 
     return parse
+
+
+def not_negative(text: str) -> int:
+    """A type for argparse: a whole number of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A type for argparse: a share of a whole, from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+def switch(text: str) -> bool:
+    """A type for argparse: what the Makefile's switches are set to."""
+    if text not in ("0", "1"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 0 nor 1")
+    return text == "1"
 
 
 def run(main: Callable[[], int | None]) -> None:

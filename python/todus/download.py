@@ -2,58 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import re
-import shutil
+import heapq
+import queue
 import threading
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import urllib3
-
 from todus import files
-from todus.errors import UserError, WorldError
+from todus.errors import TodusError, UserError, WorldError
 from todus.progress import Progress
+from todus.transfer import CHUNK, Check, Transfer, size_of
+from todus.transport import LOOPBACK, PATIENT, NoRange, NotFound, Patience, TryAgain
 
-CHUNK = 1 << 16  # bytes written at a time
+__all__ = ["LOOPBACK", "PATIENT", "WORKERS", "NoRange", "NotFound", "Patience", "fetch", "fetch_all", "local_path"]
+
 WORKERS = 32  # files fetched at once by fetch_all
+WAITING = 4  # times the workers: files that may wait for their next attempt before no further one is begun
 FAILURES_TO_STOP = 10  # of fetch_all: by then it is the network or the server, not this file
-BUSY = {408, 429, 500, 502, 503, 504}  # answers that may be better next time
-GONE = {404, 410}
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-
-class NotFound(WorldError):  # noqa: N818  (as in HTTP)
-    """The server has no such file."""
-
-
-class _TryAgain(Exception):  # noqa: N818  (not an error yet)
-    """This attempt failed in a way that the next one need not."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to go on with a server that does not answer well."""
-
-    attempts: int = 6  # in a row, without a single new byte
-    first_wait: float = 0.5  # seconds; doubled after each attempt
-    longest_wait: float = 20.0  # seconds
-    timeout: float = 30.0  # seconds without an answer or a byte
-
-    def wait(self, failures: int) -> float:
-        """Seconds to wait after `failures` failures; at random, so that many threads do not return at once."""
-        return min(self.first_wait * 2 ** (failures - 1), self.longest_wait) * random.uniform(0.5, 1.0)
-
-
-PATIENT = Patience()
+MOST_OF_MANY = 1 << 28  # bytes of one of many files; what is larger is not the file that was asked for
 
 
 def fetch(
@@ -62,32 +33,38 @@ def fetch(
     what: str = "",
     show_progress: bool = True,
     patience: Patience = PATIENT,
-    connections: int = 1,
-    stop: threading.Event | None = None,
+    check: Check | None = None,
+    window: tuple[int, int] | None = None,
 ) -> bool:
     """Fetch `url` (http, https or file) to `target`; False if it was there already.
 
     What has come lies in `target.part` until it is whole, and the next call goes on from there if the server can
-    (`target.part.json` says which version of the file it belongs to). `what` names the file in the progress bar,
-    `connections` is how many threads share the pool, and setting `stop` ends the waiting between attempts.
+    (`target.part.json` says which version of the file it belongs to). `what` names the file in the progress bar.
+    `check` is called on the whole `target.part`; if it returns what is wrong, the file is thrown away and fetched anew.
+    `window` takes the bytes from the first number up to the second (not included) only.
 
-    Raises NotFound (404), WorldError (tried often enough), UserError (not a URL that can be fetched).
+    Raises NotFound (404), NoRange (a window, and the server sends whole files only), WorldError (tried often enough, or
+    the disk is too small), UserError (not a URL that can be fetched).
     """
     if target.exists():
         return False
+    local = local_path(url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        scheme = urllib.parse.urlsplit(url).scheme.lower()
-    except ValueError as error:
-        raise UserError(f"cannot fetch {url}: not a valid address ({error})") from None
-    if scheme == "file":
-        _copy(url, target)
-    elif scheme in ("http", "https"):
-        bar_name = (what or target.name) if show_progress else None
-        _Transfer(url, target, bar_name, patience, connections, stop or threading.Event()).run()
-    else:
-        raise UserError(f"cannot fetch {url}; give an address that starts with http://, https:// or file://")
-    return True
+    if local is not None:
+        _Copy(url, local, target, check, window).attempt()
+        return True
+    with ExitStack() as closing:
+
+        def show(have: int, length: int | None) -> Progress:
+            return closing.enter_context(Progress(what or target.name, length, "B", have))
+
+        transfer = Transfer(url, target, patience, window, check, show=show if show_progress else None)
+        while True:
+            try:
+                transfer.attempt()
+                return True
+            except TryAgain as problem:
+                time.sleep(transfer.failed(problem))
 
 
 def fetch_all(
@@ -95,204 +72,145 @@ def fetch_all(
     workers: int = WORKERS,
     what: str = "images",
     patience: Patience = PATIENT,
+    check: Check | None = None,
+    total: int | None = None,
 ) -> int:
     """Fetch many (url, target) pairs, `workers` at once, under one progress bar; returns how many were fetched.
 
-    Targets that are there already cost nothing. One file that fails does not stop the others, so that the next run
-    has less to do; ten failures do. Raises WorldError that counts the failures and quotes the first.
+    The files are small: one that is cut off is begun anew. `total` is how many bytes they have together, as far as
+    that is known. Targets that are there already cost nothing. One file that fails does not stop the others, so that
+    the next run has less to do; ten failures do. Raises WorldError that counts the failures and quotes the first.
     """
     wanted = [(url, target) for url, target in pairs if not target.exists()]
     if not wanted:
         return 0
-    failures: list[WorldError] = []
-    stop = threading.Event()
-    with Progress(what, len(wanted), what.removesuffix("s")) as bar, ThreadPoolExecutor(workers) as executor:
-        try:
-            futures = [
-                executor.submit(fetch, url, target, what, False, patience, workers, stop) for url, target in wanted
-            ]
-            for future in as_completed(futures):
-                try:
-                    future.result()
-                    bar.advance()
-                except WorldError as error:
-                    failures.append(error)
-                    if len(failures) >= FAILURES_TO_STOP:
-                        break
-        finally:  # also on Ctrl-C: nothing new is begun, nobody goes on waiting
-            stop.set()
-            executor.shutdown(wait=True, cancel_futures=True)
+    for folder in {target.parent for _, target in wanted}:
+        folder.mkdir(parents=True, exist_ok=True)
+    files_to_come = _Many(wanted, workers, patience, check)
+    with Progress(what, total, "B") as bar:
+        files_to_come.run(bar)
+    failures = files_to_come.failures
     if failures:
         count = f"{len(failures)} of {len(wanted)} {what} could not be fetched; the first: "
         raise type(failures[0])(f"{count if len(wanted) > 1 else ''}{failures[0]}")
     return len(wanted)
 
 
-def _copy(url: str, target: Path) -> None:
-    parts = urllib.parse.urlsplit(url)
+def local_path(url: str) -> Path | None:
+    """The path that a file address means; None for http and https. Raises UserError for any other address."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError as error:
+        raise UserError(f"cannot fetch {url}: not a valid address ({error})") from None
+    if parts.scheme in ("http", "https"):
+        return None
+    if parts.scheme != "file":
+        raise UserError(f"cannot fetch {url}; give an address that starts with http://, https:// or file://")
     if parts.netloc not in ("", "localhost"):
         raise UserError(f"cannot fetch {url}; a file address has three slashes: file:///folder")
-    source = Path(urllib.request.url2pathname(parts.path))
-    if not source.is_file():
-        raise NotFound(f"there is no file {source}")
-    with files.atomic_file(target) as unfinished:
-        shutil.copyfile(source, unfinished)
+    return Path(urllib.request.url2pathname(parts.path))
 
 
-class _Transfer:
-    """One file on its way over http."""
+class _Copy:
+    """One file on its way from this disk: a transfer that comes at once or not at all."""
 
     def __init__(
-        self, url: str, target: Path, bar_name: str | None, patience: Patience, connections: int, stop: threading.Event
+        self, url: str, source: Path, target: Path, check: Check | None, window: tuple[int, int] | None = None
     ):
-        self.url, self.target, self.bar_name, self.patience, self.stop = url, target, bar_name, patience, stop
-        self.part = target.with_name(target.name + ".part")
-        self.origin = target.with_name(target.name + ".part.json")
-        self.pool = _pool(_proxy_of(url), connections)
-        self.bar: Progress | None = None
+        self.url, self.source, self.target, self.check, self.window = url, source, target, check, window
 
-    def run(self) -> None:
-        failures, furthest = 0, self._size_of_part()
-        with ExitStack() as closing:
-            while True:
-                try:
-                    self._attempt(closing)
-                    break
-                except _TryAgain as problem:
-                    if self._size_of_part() > furthest:
-                        failures, furthest = 0, self._size_of_part()
-                    failures += 1
-                    if failures >= self.patience.attempts or self.stop.wait(self.patience.wait(failures)):
-                        text = f"cannot fetch {self.url}: {problem}; run the same command again to go on"
-                        raise WorldError(text) from None
-        os.replace(self.part, self.target)
-        self.origin.unlink(missing_ok=True)
+    def attempt(self) -> None:
+        if not self.source.is_file():
+            raise NotFound(f"there is no file {self.source}")
+        first, stop = self.window or (0, self.source.stat().st_size)
+        files.require_space(self.target.parent, stop - first, self.target.name)
+        with files.atomic_file(self.target) as unfinished:
+            with self.source.open("rb") as source, unfinished.open("wb") as copy:
+                source.seek(first)
+                while block := source.read(min(CHUNK, stop - source.tell())):
+                    copy.write(block)
+            reason = self.check(unfinished) if self.check else None
+            if reason:
+                raise WorldError(f"cannot fetch {self.url}: {reason}")
 
-    def _attempt(self, closing: ExitStack) -> None:
-        origin = self._known_origin()
-        have = self._size_of_part() if origin else 0
-        if have and have == origin["length"]:
-            return  # the last run ended between the last byte and the renaming
-        headers = {"Accept-Encoding": "identity", "User-Agent": "todus"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
-            if origin["version"]:
-                headers["If-Range"] = origin["version"]
-        try:
-            response = self.pool.request(
-                "GET",
-                self.url,
-                headers=headers,
-                preload_content=False,
-                timeout=self.patience.timeout,
-                # Redirects are followed; trying again is our own business.
-                retries=urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5),
-            )
+    def forget(self) -> None:
+        """Nothing is left of a copy that failed."""
+
+
+class _Many:
+    """Many files on their way. This thread decides what is tried when; the workers only try, and never wait."""
+
+    def __init__(self, pairs: list[tuple[str, Path]], workers: int, patience: Patience, check: Check | None):
+        self.patience, self.workers, self.check = patience, workers, check
+        self.transfers = (self._transfer(url, target) for url, target in pairs)
+        self.waiting: list[tuple[float, int, Transfer]] = []  # a heap: when to try again, a tie-break, what
+        self.hold_until = 0.0  # the server has asked to be left alone until then
+        self.ended: queue.SimpleQueue[tuple[Transfer | _Copy, BaseException | int]] = queue.SimpleQueue()
+        self.failures: list[TodusError] = []
+        self.stop = threading.Event()
+
+    def run(self, bar: Progress) -> None:
+        """Fetch all; what failed for good is in `failures` then."""
+        busy, most = 0, 2 * self.workers  # for each worker another one at hand, or it idles
+        with ThreadPoolExecutor(self.workers) as executor:
             try:
-                self._receive(response, have, origin, closing)
-            finally:
-                response.close()
-        except urllib3.exceptions.LocationValueError as error:
-            raise UserError(f"cannot fetch {self.url}: not a valid address ({error})") from None
-        except urllib3.exceptions.HTTPError as error:
-            raise _TryAgain(_cause(error)) from None
+                while len(self.failures) < FAILURES_TO_STOP:
+                    while busy < most and (transfer := self._next()):
+                        executor.submit(self._try, transfer)
+                        busy += 1
+                    if not busy and not self.waiting:
+                        break
+                    try:
+                        transfer, outcome = self.ended.get(timeout=self._pause() if busy < most else None)
+                    except queue.Empty:
+                        continue
+                    busy -= 1
+                    self._note(transfer, outcome, bar)
+            finally:  # also on Ctrl-C: nothing new is begun
+                self.stop.set()
+                executor.shutdown(wait=True, cancel_futures=True)
 
-    def _receive(self, response: urllib3.BaseHTTPResponse, have: int, origin: dict | None, closing: ExitStack) -> None:
-        if response.status in GONE:
-            raise NotFound(f"{self.url} does not exist on the server (answer {response.status})")
-        if response.status in BUSY:
-            raise _TryAgain(f"the server answered {response.status} {response.reason or ''}".strip())
-        if have and response.status == 206:
-            if not _continues(response.headers.get("Content-Range", ""), have, origin["length"]):
-                self.part.unlink()
-                raise _TryAgain("the server sent another piece than the one asked for")
-            length = origin["length"]
-        elif have and response.status == 416:
-            self.part.unlink()
-            raise _TryAgain("the file on the server is shorter than what had come of it")
-        elif response.status == 200:
-            have, length = 0, _length(response)
-            self._begin(response, length)
-        else:
-            raise WorldError(f"cannot fetch {self.url}: the server answered {response.status} {response.reason or ''}")
-        self._show(have, length, closing)
-        with self.part.open("ab") as part:
-            for chunk in response.stream(CHUNK, decode_content=False):
-                part.write(chunk)
-                if self.bar:
-                    self.bar.advance(len(chunk))
-        if length is not None and self._size_of_part() != length:
-            raise _TryAgain(f"only {self._size_of_part():,} of {length:,} bytes came")
+    def _transfer(self, url: str, target: Path) -> Transfer | _Copy:
+        local = local_path(url)
+        if local is not None:
+            return _Copy(url, local, target, self.check)
+        return Transfer(url, target, self.patience, None, self.check, self.workers, resumable=False, most=MOST_OF_MANY)
 
-    def _begin(self, response: urllib3.BaseHTTPResponse, length: int | None) -> None:
-        """Start from the first byte, and write down which version of the file this is before any of it."""
-        self.part.unlink(missing_ok=True)
-        tag = response.headers.get("ETag", "")
-        # A weak tag does not promise equal bytes, so it may not be used with If-Range (RFC 9110, 13.1.5).
-        version = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
-        self.origin.write_text(json.dumps({"url": self.url, "version": version, "length": length}), encoding="utf-8")
-        self.part.touch()
-
-    def _known_origin(self) -> dict | None:
-        """What `target.part` belongs to; None where that is unknown or another address."""
-        try:
-            origin = json.loads(self.origin.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+    def _next(self) -> Transfer | _Copy | None:
+        """What can be tried now: what has waited long enough, else a new one, unless too many wait already."""
+        now = time.monotonic()
+        if now < self.hold_until:
             return None
-        return origin if isinstance(origin, dict) and origin.get("url") == self.url else None
+        if self.waiting and self.waiting[0][0] <= now:
+            return heapq.heappop(self.waiting)[2]
+        return next(self.transfers, None) if len(self.waiting) < WAITING * self.workers else None
 
-    def _size_of_part(self) -> int:
-        return self.part.stat().st_size if self.part.exists() else 0
+    def _pause(self) -> float | None:
+        """Seconds until something may be tried that may not be now; None if only the workers can bring news."""
+        now = time.monotonic()
+        due = max(self.waiting[0][0], self.hold_until) if self.waiting else self.hold_until
+        return max(due - now, 0.001) if due > now or self.waiting else None
 
-    def _show(self, have: int, length: int | None, closing: ExitStack) -> None:
-        if self.bar_name and not self.bar:
-            self.bar = closing.enter_context(Progress(self.bar_name, length, "B", have))
-        elif self.bar:
-            self.bar.advance(have - self.bar.done)  # back to where this attempt begins
+    def _try(self, transfer: Transfer | _Copy) -> None:
+        if self.stop.is_set():
+            return
+        try:
+            transfer.attempt()
+            self.ended.put((transfer, size_of(transfer.target)))
+        except BaseException as error:  # it is for the thread that waits to tell an error from a next attempt
+            self.ended.put((transfer, error))
 
-
-def _length(response: urllib3.BaseHTTPResponse) -> int | None:
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else None
-
-
-def _continues(content_range: str, have: int, length: int | None) -> bool:
-    """Whether `bytes FIRST-LAST/TOTAL` goes on exactly where the part ends, in a file of the same length."""
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", content_range.strip())
-    if not match or int(match[1]) != have:
-        return False
-    return length is None or match[3] == "*" or int(match[3]) == length
-
-
-def _cause(error: urllib3.exceptions.HTTPError) -> str:
-    """A few words for what urllib3 says in a paragraph."""
-    if isinstance(error, urllib3.exceptions.MaxRetryError) and isinstance(error.reason, urllib3.exceptions.HTTPError):
-        return _cause(error.reason)
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "the name of the server could not be resolved"
-    if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
-        error, urllib3.exceptions.NewConnectionError
-    ):
-        return "the server did not answer in time"
-    inner = next((a for a in error.args if isinstance(a, BaseException)), None) or error.__cause__ or error
-    if isinstance(inner, urllib3.exceptions.IncompleteRead):
-        return f"the connection ended {inner.expected:,} bytes too early"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
-    return str(inner)
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy that the system's settings name for `url`, if any."""
-    parts = urllib.parse.urlsplit(url)
-    host = parts.hostname or ""
-    if host in LOOPBACK or urllib.request.proxy_bypass(host):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
-
-
-@cache
-def _pool(proxy: str | None, connections: int) -> urllib3.PoolManager:
-    if proxy:
-        return urllib3.ProxyManager(proxy, maxsize=connections)
-    return urllib3.PoolManager(maxsize=connections)
+    def _note(self, transfer: Transfer | _Copy, outcome: BaseException | int, bar: Progress) -> None:
+        if isinstance(outcome, int):
+            bar.advance(outcome)
+            return
+        try:
+            if not isinstance(outcome, TryAgain):
+                raise outcome
+            due = time.monotonic() + transfer.failed(outcome)
+            if outcome.wait:
+                self.hold_until = max(self.hold_until, time.monotonic() + outcome.wait)
+            heapq.heappush(self.waiting, (due, id(transfer), transfer))
+        except WorldError as error:
+            transfer.forget()
+            self.failures.append(error)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from todus.errors import WorldError
 
+_UNFINISHED = ".unfinished-"
+
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a path beside `target` to write to; it becomes `target` if the block ends well, else it goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
+    unfinished = target.with_name(f".{target.name}{_UNFINISHED}{os.getpid()}")
     try:
         yield unfinished
         os.replace(unfinished, target)
@@ -25,16 +27,23 @@ def atomic_file(target: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the half-written files that killed runs have left in `folder`. For who holds its lock."""
+    for leftover in folder.glob(f".*{_UNFINISHED}*"):
+        leftover.unlink()
+
+
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target`; it replaces `target` if the block ends well, else it goes.
 
     Raises:
-      WorldError: another process is making a folder beside `target` right now.
+      WorldError: another process is making `target` right now.
     """
     unfinished = target.with_name(f".{target.name}.unfinished")
     replaced = target.with_name(f".{target.name}.replaced")
-    with locked(target.parent):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target.with_name(f".{target.name}.lock"), target):
         _put_back(replaced, target)  # a run was killed between the two renames below
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
@@ -56,21 +65,45 @@ def _put_back(replaced: Path, target: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes of Todus off `folder` meanwhile. The lock goes with the process, however that ends.
+    """Keep other processes of Todus off `folder` meanwhile.
 
     Raises:
       WorldError: another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    with _lock(folder / ".lock", folder):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, folder: Path) -> Iterator[None]:
+    """Hold the lock file `path`, which has the owner's pid in it. The lock goes with the process, however that ends: a
+    file that a killed one has left is nobody's."""
+    descriptor = _open_locked(path, folder)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WorldError(f"another run is at work in {folder}; wait until it has ended") from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
+        path.unlink(missing_ok=True)  # while the lock is held, or it could be the next one's file
         os.close(descriptor)
+
+
+def _open_locked(path: Path, folder: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            owner = os.read(descriptor, 20).decode(errors="replace").strip()
+            os.close(descriptor)
+            who = f"another run (process {owner})" if owner else "another run"
+            raise WorldError(f"{who} is at work in {folder}; wait until it has ended") from None
+        os.close(descriptor)  # the last owner removed the file as we opened it
 
 
 def write_text(target: Path, text: str) -> None:
@@ -88,3 +121,16 @@ def size_on_disk(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise WorldError unless the disk of `folder`, which need not exist yet, has room for `needed` bytes of `what`."""
+    from todus.progress import human_size  # which itself imports this module
+
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise WorldError(
+            f"the disk of {folder} is too small for {what}: {human_size(needed)} are needed, {human_size(free)} are "
+            f"free; make room, or use another TODUS_HOME"
+        )

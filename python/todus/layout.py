@@ -44,6 +44,10 @@ class RawData:
     def archive(self, name: str) -> Path:
         return self.folder / name
 
+    def inventory(self, split: str) -> Path:
+        """How many bytes each image of `split` has."""
+        return self.folder / "inventory" / f"{self.images(split).name}.json"
+
     @property
     def source(self) -> Path:
         """Where the files were fetched from; not there where all of them are the user's own."""
@@ -81,6 +85,16 @@ class Dataset:
         return self.folder / "mscoco_label_map.pbtxt"
 
     @property
+    def preview(self) -> Path:
+        """Some images with their boxes."""
+        return self.folder / "preview.png"
+
+    @property
+    def chart(self) -> Path:
+        """Boxes per category."""
+        return self.folder / "categories.png"
+
+    @property
     def manifest(self) -> Path:
         """What made the dataset. Written last: where it exists, the dataset is whole."""
         return self.folder / "dataset.json"
@@ -111,7 +125,7 @@ class Model:
 
     @property
     def replaced_pipeline(self) -> Path:
-        """The pipeline that `make model` replaced for other categories, with the user's edits of it."""
+        """Where `make model` keeps the pipeline, with the user's edits in it, while it cuts the head anew."""
         return self.pretrained / "pipeline.config.before"
 
     @property
@@ -142,6 +156,11 @@ class Model:
     @property
     def frozen_graph(self) -> Path:
         return self.inference_graph / "frozen_inference_graph.pb"
+
+    @property
+    def export_source(self) -> Path:
+        """The name of the checkpoint that inference-graph/ was exported from."""
+        return self.inference_graph / "exported-from.txt"
 
     @property
     def labels(self) -> Path:

@@ -84,7 +84,7 @@ class Progress:
         if self.total:
             line += f" of {show(self.total)} ({self.done / self.total:.0%})"
         line += f", {show(rate)}/s" if self.unit == "B" else f", {rate:.1f} {self.unit}/s"
-        if self.total and rate > 0:
+        if self.total and self.done <= self.total and rate > 0:  # an estimated total may be too small
             line += f", {human_time((self.total - self.done) / rate)} left"
         return f"{line}, {note}" if note else line
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import resource
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,24 +15,21 @@ import pytest
 from coco import mirror
 from todus import command
 from todus.coco import dataset
+from todus.demo import mirror as demo_mirror
 from todus.layout import CHECKOUT, Home
 
 
-class MirrorServer(ThreadingHTTPServer):
-    """Serves a folder and remembers what was asked for."""
+@dataclass
+class MirrorServer:
+    """A mirror that remembers what was asked for."""
 
-    def __init__(self, folder: Path):
-        self.requests: list[str] = []
-        super().__init__(("127.0.0.1", 0), functools.partial(_Handler, directory=str(folder)))
+    url: str
+    requests: list[str]
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        self.server.requests.append(self.path)
+    def images(self) -> list[str]:
+        """The single images among that."""
+        return [path for path in self.requests if path.endswith(".jpg")]
 
 
 @pytest.fixture
@@ -45,13 +39,14 @@ def mirror_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(mirror_folder: Path) -> Iterator[MirrorServer]:
-    server = MirrorServer(mirror_folder)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    requests: list[str] = []
+
+    class Handler(demo_mirror.Handler):
+        def log_request(self, *_: object) -> None:
+            requests.append(self.path)
+
+    with demo_mirror.serve(mirror_folder, handler=Handler) as url:
+        yield MirrorServer(url, requests)
 
 
 @pytest.fixture
@@ -70,9 +65,11 @@ class Run:
 
 @pytest.fixture
 def make_dataset(home: Home, capsys: pytest.CaptureFixture[str]):
-    """`make_dataset("limited", "--categories", "car")` runs the command, in this process to save time."""
+    """`make_dataset("limited", "--categories", "car")` runs the command, in this process and without the pictures, to
+    save time."""
 
     def run(*arguments: str) -> Run:
+        arguments = (*arguments, *(() if "--preview" in arguments else ("--preview", "0")))
         with pytest.raises(SystemExit) as ended:
             command.run(lambda: dataset.main([*arguments, "--home", str(home.folder)]))
         said = capsys.readouterr()

@@ -6,12 +6,26 @@ import json
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from pycocotools.coco import COCO
 
 from coco import mirror
 from todus.coco import annotations
 from todus.errors import UserError
+
+
+def limit(dataset: dict, names: list[str], negatives: float = 0.0, seed: int = 0):
+    return annotations.limit(mirror.truth(dataset), names, negatives, seed)
+
+
+def clean(dataset: dict):
+    return annotations.clean(mirror.truth(dataset))
+
+
+def written(truth: annotations.GroundTruth, folder: Path) -> dict:
+    annotations.write(folder / "written.json", truth)
+    return json.loads((folder / "written.json").read_text())
 
 
 def judge(dataset: dict, folder: Path) -> COCO:
@@ -21,8 +35,12 @@ def judge(dataset: dict, folder: Path) -> COCO:
         return COCO(str(path))
 
 
-def ids(dataset: dict) -> list[int]:
-    return [image["id"] for image in dataset["images"]]
+def ids(truth: annotations.GroundTruth) -> list[int]:
+    return [image["id"] for image in truth.images]
+
+
+def boxes(truth: annotations.GroundTruth) -> dict[int, tuple]:
+    return {annotation.id: annotation.bbox for annotation in truth.boxes}
 
 
 @pytest.mark.parametrize("names", [["person"], ["person", "traffic light"], ["bear", "person"], ["traffic light"]])
@@ -30,54 +48,60 @@ def ids(dataset: dict) -> list[int]:
 def test_keeps_images_with_any_of_the_categories(names, part, tmp_path):
     coco = judge(part(), tmp_path)
     union = set().union(*(coco.getImgIds(catIds=[number]) for number in coco.getCatIds(catNms=names)))
-    limited, _ = annotations.limit(part(), names)
+    limited, _ = limit(part(), names)
     assert union
     assert set(ids(limited)) == union
 
 
 def test_drops_the_boxes_of_other_categories_and_numbers_the_rest_from_one(tmp_path):
-    limited, tally = annotations.limit(mirror.val(), ["car", "traffic light"])
-    assert [(c["id"], c["name"], c["supercategory"]) for c in limited["categories"]] == [
+    limited, tally = limit(mirror.val(), ["car", "traffic light"])
+    assert [(c["id"], c["name"], c["supercategory"]) for c in limited.categories] == [
         (1, "car", "vehicle"),
         (2, "traffic light", "outdoor"),
     ]
-    assert [(a["id"], a["image_id"], a["category_id"]) for a in limited["annotations"]] == [
-        (202, 139, 2),
-        (203, 285, 1),
-    ]
+    assert [(a.id, a.image_id, a.category_id) for a in limited.boxes] == [(202, 139, 2), (203, 285, 1)]
     assert not tally.skipped
-    assert judge(limited, tmp_path).getCatIds() == [1, 2]
+    assert judge(written(limited, tmp_path), tmp_path).getCatIds() == [1, 2]
 
 
 def test_the_input_stays_as_it_is():
-    dataset = mirror.train()
-    annotations.limit(dataset, ["car"])
-    annotations.clean(dataset)
-    assert dataset == mirror.train()
+    truth = mirror.truth(mirror.train())
+    annotations.limit(truth, ["car"], 0.5)
+    annotations.clean(truth)
+    assert truth == mirror.truth(mirror.train())
 
 
-def test_everything_else_of_an_annotation_is_kept():
-    limited, _ = annotations.limit(mirror.train(), ["person"])
-    crowd = next(a for a in limited["annotations"] if a["id"] == 105)
+def test_a_file_is_written_as_it_was_read(tmp_path):
+    for part in (mirror.train, mirror.val, mirror.testdev):
+        assert written(mirror.truth(part()), tmp_path) == part()
+
+
+def test_many_annotations_are_written_as_one_list(tmp_path, monkeypatch):
+    whole = written(mirror.truth(mirror.train()), tmp_path)
+    for chunk in (1, 2, 4, 100):
+        monkeypatch.setattr(annotations, "CHUNK", chunk)
+        assert written(mirror.truth(mirror.train()), tmp_path) == whole
+
+
+def test_everything_else_of_an_annotation_is_kept(tmp_path):
+    limited, _ = limit(mirror.train(), ["person"])
+    crowd = next(a for a in written(limited, tmp_path)["annotations"] if a["id"] == 105)
     original = next(a for a in mirror.train()["annotations"] if a["id"] == 105)
     assert crowd == original
     assert crowd["iscrowd"] == 1
 
 
-def test_info_and_licenses_are_kept_where_there_are_any():
-    assert annotations.limit(mirror.val(), ["car"])[0]["info"] == mirror.val()["info"]
-    assert annotations.limit(mirror.val(), ["car"])[0]["licenses"] == mirror.val()["licenses"]
-    assert "info" not in annotations.limit(mirror.train(), ["car"])[0]
-
-
-def boxes(dataset: dict) -> dict[int, list[float]]:
-    return {annotation["id"]: annotation["bbox"] for annotation in dataset["annotations"]}
+def test_info_and_licenses_are_kept_where_there_are_any(tmp_path):
+    limited = written(limit(mirror.val(), ["car"])[0], tmp_path)
+    assert limited["info"] == mirror.val()["info"]
+    assert limited["licenses"] == mirror.val()["licenses"]
+    assert "info" not in written(limit(mirror.train(), ["car"])[0], tmp_path)
 
 
 def test_boxes_are_clipped_and_the_empty_ones_counted():
-    cleaned, tally = annotations.clean(mirror.train())
-    kept, original = boxes(cleaned), boxes(mirror.train())
-    assert kept[103] == [0, 40.5, 15, 19.5]
+    cleaned, tally = clean(mirror.train())
+    kept, original = boxes(cleaned), boxes(mirror.truth(mirror.train()))
+    assert kept[103] == (0, 40.5, 15, 19.5)
     assert 107 not in kept
     assert 108 not in kept
     assert tally.skipped == {annotations.EMPTY: 1, annotations.OUTSIDE: 1}
@@ -96,7 +120,7 @@ def test_a_clipped_box_never_ends_beyond_its_image():
             "categories": mirror.CATEGORIES,
             "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": box}],
         }
-        for x, y, w, h in boxes(annotations.clean(dataset)[0]).values():
+        for x, y, w, h in boxes(clean(dataset)[0]).values():
             assert x >= 0
             assert y >= 0
             assert x + w <= width
@@ -105,70 +129,129 @@ def test_a_clipped_box_never_ends_beyond_its_image():
 
 
 def test_complete_keeps_all_images_and_ids():
-    cleaned, _ = annotations.clean(mirror.train())
-    assert cleaned["images"] == mirror.train()["images"]
-    assert cleaned["categories"] == mirror.train()["categories"]
-    assert {a["category_id"] for a in cleaned["annotations"]} == {1, 3, 10, 23}
+    cleaned, _ = clean(mirror.train())
+    assert cleaned.images == mirror.train()["images"]
+    assert cleaned.categories == mirror.train()["categories"]
+    assert {a.category_id for a in cleaned.boxes} == {1, 3, 10, 23}
 
 
 def test_an_image_is_not_kept_without_a_box():
-    limited, tally = annotations.limit(mirror.train(), ["car"])
+    limited, tally = limit(mirror.train(), ["car"])
     assert ids(limited) == [9, 25]  # image 36 shows a car, but its box has no width
     assert tally.skipped == {annotations.EMPTY: 1, annotations.NO_BOX_LEFT: 1}
+
+
+def test_negatives_show_none_of_the_categories():
+    limited, tally = limit(mirror.train(), ["car"], negatives=1.0)
+    assert ids(limited) == [9, 25, 30, 34, 42]  # 36 shows a car, though its box is of no use
+    assert tally.negatives == 3
+    assert {a.image_id for a in limited.boxes} == {9, 25}
+    assert limit(mirror.train(), ["car"], negatives=0.0)[1].negatives == 0
+
+
+def many(count: int, first: int = 1) -> dict:
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 9, "height": 9} for i in range(first, first + count)]
+    return {"images": images, "categories": mirror.CATEGORIES, "annotations": []}
+
+
+def test_the_share_of_negatives_is_drawn_by_image_and_seed():
+    some = set(ids(limit(many(2000), ["car"], negatives=0.1)[0]))
+    assert 150 < len(some) < 250
+    assert set(ids(limit(many(2000), ["car"], negatives=0.1)[0])) == some
+    assert set(ids(limit(many(1000), ["person"], negatives=0.1)[0])) == {i for i in some if i <= 1000}
+    assert some < set(ids(limit(many(2000), ["car"], negatives=0.3)[0]))
+    assert set(ids(limit(many(2000), ["car"], negatives=0.1, seed=1)[0])) != some
+
+
+NOT_A_NUMBER = {"bbox": [0, 0, float("nan"), 5]}
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"bbox": [0, 0, float("nan"), 5]}, annotations.INVALID),
+        (NOT_A_NUMBER, annotations.INVALID),
         ({"bbox": [0, 0, 5]}, annotations.INVALID),
         ({"bbox": None}, annotations.INVALID),
+        ({"bbox": ["1", 1, 4, 5]}, annotations.INVALID),
+        ({"bbox": [1, 1, 10**400, 5]}, annotations.INVALID),
         ({"bbox": [1, 1, -4, 5]}, annotations.EMPTY),
         ({"bbox": [1, 60, 4, 5]}, annotations.OUTSIDE),
         ({"image_id": 77}, annotations.UNKNOWN_IMAGE),
+        ({"image_id": [1]}, annotations.UNKNOWN_IMAGE),
+        ({"image_id": None}, annotations.UNKNOWN_IMAGE),
         ({"category_id": 77}, annotations.UNKNOWN_CATEGORY),
+        ({"category_id": {}}, annotations.UNKNOWN_CATEGORY),
+        ({"id": None}, annotations.NO_ID),
+        ({"id": 202}, annotations.DUPLICATE),
     ],
 )
 def test_unusable_annotations_are_counted_by_reason(change, reason):
     dataset = mirror.val()
     dataset["annotations"][0].update(change)
-    cleaned, tally = annotations.clean(dataset)
+    cleaned, tally = clean(dataset)
     assert tally.skipped == {reason: 1}
-    assert 201 not in boxes(cleaned)
+    assert len(cleaned.boxes) == 3
+
+
+def test_one_bad_annotation_leaves_the_others_as_they_are():
+    dataset = mirror.val()
+    dataset["annotations"][1].update(NOT_A_NUMBER)
+    expected = [a for a in clean(mirror.val())[0].boxes if a.id != 202]
+    found = clean(dataset)[0].boxes
+    assert json.loads(msgspec.json.encode(found)) == json.loads(msgspec.json.encode(expected))
+
+
+def test_an_image_with_the_id_of_another_is_counted():
+    dataset = mirror.val()
+    dataset["images"].append({**dataset["images"][0], "file_name": "another.jpg"})
+    for kept, tally in (clean(dataset), limit(dataset, ["person"])):
+        assert [image["file_name"] for image in kept.images if image["id"] == 139] == ["000000000139.jpg"]
+        assert tally.skipped == {annotations.DUPLICATE_IMAGE: 1}
+
+
+@pytest.mark.parametrize("part", ["id", "name"])
+def test_refuses_two_categories_of_one_id_or_name(part):
+    dataset = mirror.val()
+    dataset["categories"] = [dict(category) for category in dataset["categories"]]
+    dataset["categories"][1][part] = dataset["categories"][0][part]
+    with pytest.raises(UserError, match=f"two categories with the {part}"):
+        mirror.truth(dataset)
 
 
 def test_what_scoring_needs_is_added_where_own_files_lack_it():
     dataset = mirror.val()
     for annotation in dataset["annotations"]:
         del annotation["iscrowd"], annotation["area"]
-    cleaned, _ = annotations.clean(dataset)
-    assert (cleaned["annotations"][0]["iscrowd"], cleaned["annotations"][0]["area"]) == (0, 400)
+    first = clean(dataset)[0].boxes[0]
+    assert (first.iscrowd, first.area) == (0, 400)
 
 
-def test_test_dev_has_images_only():
-    limited, tally = annotations.limit(mirror.testdev(), ["bear"])
+def test_test_dev_has_images_only(tmp_path):
+    limited, tally = limit(mirror.testdev(), ["bear"], negatives=0.5)
     assert ids(limited) == [1, 2]
-    assert [c["id"] for c in limited["categories"]] == [1]
-    assert "annotations" not in limited
+    assert [c["id"] for c in limited.categories] == [1]
+    assert "annotations" not in written(limited, tmp_path)
     assert not tally.skipped
-    assert annotations.clean(mirror.testdev())[0] == mirror.testdev()
+    assert clean(mirror.testdev())[0] == mirror.truth(mirror.testdev())
 
 
 def test_refuses_a_category_that_the_file_does_not_have():
     with pytest.raises(UserError, match="unicorn"):
-        annotations.limit(mirror.val(), ["person", "unicorn"])
+        limit(mirror.val(), ["person", "unicorn"])
 
 
 def test_annotations_by_image():
-    index = annotations.by_image(mirror.train())
-    assert [a["id"] for a in index[9]] == [101, 102]
+    index = annotations.by_image(mirror.truth(mirror.train()))
+    assert [a.id for a in index[9]] == [101, 102]
     assert index[34] == []
-    assert annotations.by_image(mirror.testdev()) == {1: [], 2: []}
+    assert annotations.by_image(mirror.truth(mirror.testdev())) == {1: [], 2: []}
 
 
-def test_loads_what_is_right(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps(mirror.val()))
-    assert annotations.load(tmp_path / "a.json") == mirror.val()
+def test_leaves_images_out():
+    rest = annotations.without_images(mirror.truth(mirror.train()), {9, 30})
+    assert ids(rest) == [25, 34, 36, 42]
+    assert {a.image_id for a in rest.boxes} == {25, 36, 42}
+    assert ids(annotations.without_images(mirror.truth(mirror.testdev()), {1})) == [2]
 
 
 @pytest.mark.parametrize(
@@ -176,15 +259,22 @@ def test_loads_what_is_right(tmp_path):
     [
         '{"images": [',
         "[]",
+        "\xff",
+        "[" * 100_000,
         '{"images": [], "annotations": []}',
         '{"images": [], "categories": [], "annotations": [3]}',
+        '{"images": [], "categories": [], "annotations": {}}',
         '{"images": [], "categories": [{"id": 1}]}',
+        '{"images": [], "categories": [7]}',
+        '{"images": [7], "categories": []}',
+        '{"images": [{"id": [1], "file_name": "a.jpg", "width": 4, "height": 4}], "categories": []}',
         '{"images": [{"id": 1, "file_name": "a.jpg", "width": 0, "height": 4}], "categories": []}',
         '{"images": [{"id": 1, "file_name": "../a.jpg", "width": 4, "height": 4}], "categories": []}',
+        '{"images": [{"id": 1, "file_name": "\\ud800.jpg", "width": 4, "height": 4}], "categories": []}',
         '{"images": [{"id": 1, "file_name": "/etc/passwd", "width": 4, "height": 4}], "categories": []}',
     ],
 )
 def test_refuses_a_file_that_is_broken_or_hostile(text, tmp_path):
-    (tmp_path / "a.json").write_text(text)
+    (tmp_path / "a.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"a\.json"):
         annotations.load(tmp_path / "a.json")

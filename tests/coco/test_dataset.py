@@ -1,6 +1,7 @@
 """The command as a user runs it: a real server, a tree of its own, and where it matters a process of its own."""
 
 import contextlib
+import hashlib
 import io
 import json
 import subprocess
@@ -10,13 +11,11 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
+import todus
 from coco import mirror
-from todus.coco import dataset, label_map
-from todus.layout import CHECKOUT
-
-
-def contents(folder) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from coco.made import contents, failed
+from todus.coco import categories, label_map
+from todus.layout import CHECKOUT, COCO_LABEL_MAP
 
 
 def loaded(path) -> COCO:
@@ -24,23 +23,18 @@ def loaded(path) -> COCO:
         return COCO(str(path))
 
 
-def failed(run, status: int, *words: str) -> None:
-    """One line on stderr with these words, no traceback, this exit status."""
-    assert run.returncode == status, run.stderr
-    assert len(run.stderr.splitlines()) == 1
-    assert run.stderr.startswith("todus: ")
-    for word in words:
-        assert word in run.stderr
-
-
 def test_limited(make_dataset_apart, server, home):
-    run = make_dataset_apart("limited", "--categories", "traffic light, person", "--coco-url", server.url)
+    run = make_dataset_apart(
+        "limited", "--categories", "traffic light, person", "--fetch", "images", "--coco-url", server.url
+    )
     assert run.returncode == 0, run.stderr
     made = home.dataset("limited")
     assert {path.name for path in made.folder.iterdir()} == {
         "annotations",
         "dataset.json",
         "mscoco_label_map.pbtxt",
+        "preview.png",
+        "categories.png",
         *(f"coco_train.record-{shard:05d}-of-00100" for shard in range(100)),
         *(f"coco_val.record-{shard:05d}-of-00050" for shard in range(50)),
     }
@@ -53,17 +47,27 @@ def test_limited(make_dataset_apart, server, home):
         {"id": 1, "name": "person", "supercategory": "person", "source_id": 1},
         {"id": 2, "name": "traffic light", "supercategory": "outdoor", "source_id": 10},
     ]
+    raw_file = home.raw_data.annotations("train").read_bytes()
     assert manifest["splits"]["train"] == {
         "images": 3,
         "annotations": 4,
         "size_differs": 0,
+        "without_mask": 0,
+        "converted": {},
+        "negatives": 0,
         "clipped": 1,
         "skipped": {},
         "shards": 100,
+        "source": {
+            "file": "instances_train2017.json",
+            "bytes": len(raw_file),
+            "sha256": hashlib.sha256(raw_file).hexdigest(),
+        },
     }
+    assert manifest["parameters"] == {"splits": ["train", "val"], "negatives": 0.0, "masks": False}
+    assert manifest["todus"] == todus.__version__
     assert manifest["coco_url"] == server.url
-    images = [path for path in server.requests if path.endswith(".jpg")]
-    assert len(images) == 4  # and not one more than needed
+    assert len(server.images) == 4  # and not one more than needed
     table = run.stdout.splitlines()
     assert "person                    3             3             1             1" in table
     assert any(line.startswith("made ") and "limited" in line for line in table)
@@ -81,59 +85,13 @@ def test_complete(make_dataset, server, home):
     assert manifest["splits"]["train"]["skipped"] == {"box outside its image": 1, "empty box": 1}
     assert "train: 1 skipped: empty box" in run.stdout
     assert "/zips/train2017.zip" in server.requests
-    assert not [path for path in server.requests if path.endswith(".jpg")]
+    assert server.images == []
 
 
 def test_the_default_categories_are_those_of_the_original():
-    official = label_map.read(dataset.layout.COCO_LABEL_MAP)
+    official = label_map.read(COCO_LABEL_MAP)
     known = [{"id": number, "name": name} for number, name in official.names.items()]
-    assert dataset.categories.parse(dataset.categories.DEFAULT, known) == known[:9]
-
-
-def test_the_second_run_says_what_is_there(make_dataset, make_dataset_apart, cpu_seconds_of_children, server, home):
-    request = ("limited", "--categories", "vehicle", "--coco-url", server.url)
-    make_dataset(*request)
-    before = contents(home.folder)
-    asked = len(server.requests)
-    started = cpu_seconds_of_children()
-    run = make_dataset_apart("limited", "--categories", "BUS, car", "--coco-url", server.url)
-    assert cpu_seconds_of_children() - started < 1
-    assert run.returncode == 0
-    assert "is already there" in run.stdout
-    assert "car, bus; train val (train: 2 images, 2 boxes; val: 1 images, 1 boxes)" in run.stdout
-    assert "next: make model" in run.stdout
-    assert contents(home.folder) == before
-    assert len(server.requests) == asked
-
-
-@pytest.mark.parametrize("change", [("--categories", "bear"), ("--categories", "car", "--splits", "train")])
-def test_another_request_makes_the_dataset_anew(change, make_dataset, server, home):
-    make_dataset("limited", "--categories", "car", "--coco-url", server.url)
-    run = make_dataset("limited", "--coco-url", server.url, *change)
-    assert run.returncode == 0, run.stderr
-    assert "anew: it was made for car; train val" in run.stdout
-    manifest = dataset.read_manifest(home.dataset("limited"))
-    assert [category["name"] for category in manifest["categories"]] == [change[1]]
-    assert len(list(home.dataset("limited").folder.glob("coco_val*"))) == (0 if "--splits" in change else 50)
-    assert sorted(path.name for path in home.dataset("limited").folder.parent.iterdir()) == ["limited", "raw-data"]
-
-
-def test_a_lost_file_is_noticed(make_dataset, server, home):
-    request = ("limited", "--categories", "car", "--coco-url", server.url)
-    make_dataset(*request)
-    before = contents(home.dataset("limited").folder)
-    home.dataset("limited").record("val", 7).unlink()
-    assert "1 of its files are gone" in make_dataset(*request).stdout
-    assert contents(home.dataset("limited").folder) == before
-
-
-def test_two_builds_are_equal_byte_by_byte(make_dataset, server, home):
-    request = ("limited", "--categories", "car person", "--coco-url", server.url)
-    make_dataset(*request)
-    first = contents(home.dataset("limited").folder)
-    home.dataset("limited").manifest.unlink()
-    make_dataset(*request)
-    assert contents(home.dataset("limited").folder) == first
+    assert categories.parse(categories.DEFAULT, known) == known[:9]
 
 
 def test_test_dev_is_kept_whole(make_dataset, server, home):
@@ -145,6 +103,56 @@ def test_test_dev_is_kept_whole(make_dataset, server, home):
     assert "testdev has no annotations: all its 2 images are kept" in run.stdout
 
 
+def test_negatives_are_images_without_any_of_the_categories(make_dataset, server, home):
+    run = make_dataset("limited", "--categories", "bear", "--negatives", "1", "--coco-url", server.url)
+    assert run.returncode == 0, run.stderr
+    made = home.dataset("limited")
+    assert sorted(loaded(made.annotations("train")).imgs) == [9, 25, 30, 34, 36, 42]
+    assert {a["image_id"] for a in loaded(made.annotations("train")).anns.values()} == {36}
+    assert "train: 5 images without any of the categories, as negatives" in run.stdout
+    assert json.loads(made.manifest.read_text())["parameters"]["negatives"] == 1
+
+
+def test_masks_are_written_if_asked_for(make_dataset, server, home):
+    request = ("limited", "--categories", "bear", "--coco-url", server.url)
+    made = home.dataset("limited")
+    make_dataset(*request)
+    assert b"image/object/mask" not in made.record("train", 0).read_bytes()
+    assert "making" in make_dataset(*request, "--masks", "1").stdout
+    assert b"image/object/mask" in made.record("train", 0).read_bytes()
+
+
+def test_images_that_cannot_be_read_are_left_out_and_counted(make_dataset, server, home):
+    request = ("limited", "--categories", "car", "--splits", "train", "--coco-url", server.url)
+    make_dataset(*request)
+    broken = home.raw_data.images("train") / "000000000025.jpg"
+    broken.write_bytes(broken.read_bytes()[:-100])
+    made = home.dataset("limited")
+    made.manifest.unlink()
+    run = make_dataset(*request)
+    assert run.returncode == 0, run.stderr
+    assert sorted(loaded(made.annotations("train")).imgs) == [9]
+    entry = json.loads(made.manifest.read_text())["splits"]["train"]
+    assert (entry["images"], entry["annotations"]) == (1, 1)
+    assert sum(entry["skipped"].values()) >= 1
+    assert "000000000025.jpg" in run.stdout
+
+
+def test_a_split_of_unreadable_images_is_refused(make_dataset, server, home):
+    request = ("limited", "--categories", "bear", "--splits", "train", "--coco-url", server.url)
+    make_dataset(*request)
+    (home.raw_data.images("train") / "000000000036.jpg").write_bytes(b"<html>")
+    home.dataset("limited").manifest.unlink()
+    failed(make_dataset(*request), 2, "none of the images in", "can be read; delete them and run again")
+
+
+def test_the_pictures_can_be_left_out(make_dataset, server, home):
+    make_dataset("limited", "--categories", "car", "--coco-url", server.url, "--preview", "0")
+    assert not list(home.dataset("limited").folder.glob("*.png"))
+    assert make_dataset("limited", "--categories", "bear", "--coco-url", server.url, "--preview", "1").returncode == 0
+    assert {path.name for path in home.dataset("limited").folder.glob("*.png")} == {"preview.png", "categories.png"}
+
+
 def test_a_file_address_serves_as_mirror(make_dataset, mirror_folder):
     run = make_dataset("limited", "--categories", "car", "--coco-url", mirror_folder.as_uri())
     assert run.returncode == 0, run.stderr
@@ -153,19 +161,11 @@ def test_a_file_address_serves_as_mirror(make_dataset, mirror_folder):
 def test_unknown_categories_are_named_before_any_image_is_fetched(make_dataset_apart, server, home):
     run = make_dataset_apart("limited", "--categories", "unicorn bare car", "--coco-url", server.url)
     failed(run, 2, "'unicorn'", "'bare' (nearest:", "bear")
-    assert server.requests == ["/annotations/annotations_trainval2017.zip"]
+    assert set(server.requests) == {"/annotations/annotations_trainval2017.zip"}
     assert set(contents(home.folder / "dataset" / "mscoco")) == {
-        "raw-data/annotations_trainval2017.zip",
         "raw-data/annotations/instances_train2017.json",
         "raw-data/source.json",
     }
-
-
-def test_unknown_categories_leave_the_dataset_that_is_there(make_dataset, server, home):
-    make_dataset("limited", "--categories", "car", "--coco-url", server.url)
-    before = contents(home.folder)
-    failed(make_dataset("limited", "--categories", "unicorn", "--coco-url", server.url), 2, "'unicorn'")
-    assert contents(home.folder) == before
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,10 @@ def test_unknown_categories_leave_the_dataset_that_is_there(make_dataset, server
         (("limited", "--categories", " "), "no categories"),
         (("limited", "--splits", "train banana"), "banana"),
         (("limited", "--splits", ""), "no splits"),
+        (("limited", "--negatives", "1.5"), "NEGATIVES"),
+        (("limited", "--masks", "yes"), "MASKS"),
+        (("limited", "--fetch", "carrier-pigeon"), "FETCH"),
+        (("complete", "--negatives", "0.1"), "NEGATIVES"),
     ],
 )
 def test_refuses(arguments, words, make_dataset, server):
@@ -181,7 +185,7 @@ def test_refuses(arguments, words, make_dataset, server):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("partial",), ("complete", "--categories", "car"), ("limited", "--workers", "0")]
+    "arguments", [("partial",), ("complete", "--categories", "car"), ("limited", "--connections", "0")]
 )
 def test_refuses_wrong_options(arguments, make_dataset):
     failed(make_dataset(*arguments), 2)
@@ -200,63 +204,10 @@ def test_warns_of_a_category_that_is_not_shown(make_dataset, server):
     assert "warning: no train image shows toothbrush" in run.stdout
 
 
-def test_an_unreadable_image_leaves_nothing_half_made(make_dataset, mirror_folder, server, home):
-    broken = mirror_folder / "train2017" / "000000000025.jpg"
-    whole = broken.read_bytes()
-    broken.write_bytes(whole[:-100])
-    request = ("limited", "--categories", "car", "--coco-url", server.url)
-    failed(make_dataset(*request), 2, "000000000025.jpg", "delete it and run again")
-    assert [path.name for path in home.dataset("limited").folder.parent.iterdir()] == ["raw-data"]
-    broken.write_bytes(whole)
-    (home.raw_data.images("train") / broken.name).unlink()
-    assert make_dataset(*request).returncode == 0
-
-
 def test_warns_of_images_of_another_size(make_dataset, mirror_folder, server):
     Image.new("RGB", (8, 8)).save(mirror_folder / "train2017" / "000000000009.jpg")
     run = make_dataset("limited", "--categories", "car", "--coco-url", server.url)
     assert "warning: 1 train images are not of the size in the annotation file" in run.stdout
-
-
-SAMPLE_FIRST = "whoever tries a sample first must not train on it without a word"
-
-
-@pytest.mark.parametrize("change", [("--categories", "bear"), ("--categories", "car", "--splits", "train")])
-def test_files_of_another_mirror_are_not_taken_for_those_asked_for(change, make_dataset, mirror_folder, server, home):
-    assert make_dataset("limited", "--categories", "car", "--coco-url", mirror_folder.as_uri()).returncode == 0
-    before = contents(home.folder)
-    run = make_dataset("limited", "--coco-url", server.url, *change)
-    failed(run, 2, f"raw-data holds files of {mirror_folder.as_uri()}, but COCO_URL is {server.url}; ", "TODUS_HOME")
-    assert f"say COCO_URL={mirror_folder.as_uri()}, " in run.stderr
-    assert (run.stdout, server.requests, contents(home.folder)) == ("", [], before), SAMPLE_FIRST
-    assert make_dataset("limited", "--coco-url", mirror_folder.as_uri() + "/", *change).returncode == 0
-
-
-def test_a_whole_dataset_of_another_mirror_is_there_and_says_of_which(make_dataset, mirror_folder, server, home):
-    make_dataset("limited", "--categories", "car", "--coco-url", mirror_folder.as_uri())
-    before = contents(home.folder)
-    run = make_dataset("limited", "--categories", "car", "--coco-url", server.url)
-    assert (run.returncode, server.requests) == (0, [])
-    assert "is already there" in run.stdout
-    assert f"note: it was made from {mirror_folder.as_uri()}, not from {server.url}\n" in run.stdout
-    assert contents(home.folder) == before, SAMPLE_FIRST
-    assert "note" not in make_dataset("limited", "--categories", "car", "--coco-url", mirror_folder.as_uri()).stdout
-
-
-def test_files_of_the_user_s_own_are_taken_as_they_are(make_dataset, mirror_folder, server, home):
-    home.raw_data.folder.mkdir(parents=True)
-    for archive in ("annotations/annotations_trainval2017.zip", "zips/train2017.zip"):
-        data = (mirror_folder / archive).read_bytes()
-        home.raw_data.archive(archive.split("/")[1]).write_bytes(data)
-    request = ("limited", "--categories", "car", "--coco-url", server.url)
-    assert make_dataset(*request, "--splits", "train").returncode == 0
-    assert json.loads(home.dataset("limited").manifest.read_text())["coco_url"] is None
-    assert server.requests == []
-
-    assert make_dataset(*request).returncode == 0  # the images of val have to be fetched
-    assert json.loads(home.dataset("limited").manifest.read_text())["coco_url"] == server.url
-    run = make_dataset("limited", "--categories", "person", "--coco-url", mirror_folder.as_uri())
-    failed(run, 2, f"holds files of {server.url}")
 
 
 def test_a_broken_annotation_file_is_named(make_dataset, server, home):
@@ -268,19 +219,6 @@ def test_a_broken_annotation_file_is_named(make_dataset, server, home):
 def test_the_world_failing_is_exit_1(make_dataset_apart, server):
     run = make_dataset_apart("limited", "--coco-url", server.url + "/elsewhere")
     failed(run, 1, f"{server.url}/elsewhere", "COCO_URL")
-
-
-def test_a_missing_image_is_named_and_the_next_run_goes_on(make_dataset, mirror_folder, server, home):
-    hidden = mirror_folder / "train2017" / "000000000025.jpg"
-    data = hidden.read_bytes()
-    hidden.unlink()
-    request = ("limited", "--categories", "car", "--coco-url", server.url)
-    failed(make_dataset(*request), 1, f"{server.url}/train2017/000000000025.jpg")
-    assert not home.dataset("limited").folder.exists()
-    hidden.write_bytes(data)
-    server.requests.clear()
-    assert make_dataset(*request).returncode == 0
-    assert [path for path in server.requests if "train2017" in path] == ["/train2017/000000000025.jpg"]
 
 
 def test_splits_that_do_not_match_are_refused(make_dataset, mirror_folder, server):

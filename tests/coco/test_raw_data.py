@@ -27,9 +27,16 @@ def test_annotations_are_unpacked_one_file_at_a_time(raw, server):
     path = raw_data.annotations(raw, "val", server.url)
     assert json.loads(path.read_bytes()) == mirror.val()
     assert names_in(raw.annotations_folder) == ["instances_val2017.json"]
-    assert raw.archive("annotations_trainval2017.zip").exists()
+    assert sorted(names_in(raw.folder)) == ["annotations", "source.json"]
     raw_data.annotations(raw, "train", server.url)
-    assert server.requests == ["/annotations/annotations_trainval2017.zip"]
+    assert names_in(raw.annotations_folder) == ["instances_train2017.json", "instances_val2017.json"]
+
+
+def test_annotations_come_from_the_archive_if_it_is_there(raw, mirror_folder):
+    raw.folder.mkdir(parents=True)
+    name = "annotations_trainval2017.zip"
+    raw.archive(name).write_bytes((mirror_folder / "annotations" / name).read_bytes())
+    assert json.loads(raw_data.annotations(raw, "val", NOWHERE, QUICK).read_bytes()) == mirror.val()
 
 
 def test_test_dev_has_an_archive_of_its_own(raw, server):
@@ -46,36 +53,36 @@ def test_single_images_are_fetched_where_they_are_missing(raw, server, mirror_fo
     folder = raw.images("train")
     folder.mkdir(parents=True)
     (folder / NAMES[0]).write_bytes(b"mine")
-    raw_data.single_images(raw, "train", NAMES[:3], server.url + "/")
+    raw_data.images(raw, "train", NAMES[:3], server.url + "/", fetch="images")
     assert names_in(folder) == NAMES[:3]
     assert (folder / NAMES[0]).read_bytes() == b"mine"
     assert (folder / NAMES[1]).read_bytes() == (mirror_folder / "train2017" / NAMES[1]).read_bytes()
-    assert sorted(server.requests) == [f"/train2017/{name}" for name in NAMES[1:3]]
-    raw_data.single_images(raw, "train", NAMES[:3], NOWHERE, patience=QUICK)
+    assert sorted(server.requests)[:-1] == [f"/train2017/{name}" for name in NAMES[1:3]]
+    raw_data.images(raw, "train", NAMES[:3], NOWHERE, fetch="images", patience=QUICK)
 
 
 def test_single_images_come_from_the_archive_if_it_is_there(raw, mirror_folder):
     raw.folder.mkdir(parents=True)
     raw.archive("train2017.zip").write_bytes((mirror_folder / "zips" / "train2017.zip").read_bytes())
-    raw_data.single_images(raw, "train", NAMES[1:4], NOWHERE, patience=QUICK)
+    raw_data.images(raw, "train", NAMES[1:4], NOWHERE, fetch="images", patience=QUICK)
     assert names_in(raw.images("train")) == NAMES[1:4]
 
 
 def test_all_images_come_from_the_archive(raw, server):
-    raw_data.all_images(raw, "train", NAMES, server.url)
+    raw_data.images(raw, "train", NAMES, server.url, fetch="archive")
     assert names_in(raw.images("train")) == NAMES
     assert raw.archive("train2017.zip").exists()
-    raw_data.all_images(raw, "train", NAMES, NOWHERE, QUICK)
-    assert server.requests == ["/zips/train2017.zip"]
+    raw_data.images(raw, "train", NAMES, NOWHERE, fetch="archive", patience=QUICK)
+    assert set(server.requests) == {"/zips/train2017.zip"}
 
 
 def test_unpacking_goes_on_where_it_was_interrupted(raw, server, mirror_folder):
-    raw_data.all_images(raw, "train", NAMES, server.url)
+    raw_data.images(raw, "train", NAMES, server.url, fetch="archive")
     folder = raw.images("train")
     (folder / NAMES[0]).unlink()
     (folder / NAMES[1]).write_bytes(b"cut off")
     untouched = (folder / NAMES[2]).stat()
-    raw_data.all_images(raw, "train", NAMES, NOWHERE, QUICK)
+    raw_data.images(raw, "train", NAMES, NOWHERE, fetch="archive", patience=QUICK)
     for name in NAMES:
         assert (folder / name).read_bytes() == (mirror_folder / "train2017" / name).read_bytes()
     assert (folder / NAMES[2]).stat().st_mtime_ns == untouched.st_mtime_ns
@@ -84,8 +91,8 @@ def test_unpacking_goes_on_where_it_was_interrupted(raw, server, mirror_folder):
 
 def test_a_file_address_serves_as_mirror(raw, mirror_folder):
     raw_data.annotations(raw, "train", mirror_folder.as_uri())
-    raw_data.single_images(raw, "train", NAMES, mirror_folder.as_uri())
-    raw_data.all_images(raw, "val", ["000000000139.jpg"], mirror_folder.as_uri())
+    raw_data.images(raw, "train", NAMES, mirror_folder.as_uri(), fetch="images")
+    raw_data.images(raw, "val", ["000000000139.jpg"], mirror_folder.as_uri(), fetch="archive")
     assert names_in(raw.images("train")) == NAMES
     assert names_in(raw.images("val")) == ["000000000139.jpg"]
 
@@ -94,7 +101,7 @@ def test_the_source_is_noted_with_the_first_file_and_stays(raw, server):
     assert raw_data.source(raw) is None
     raw_data.annotations(raw, "val", server.url + "/")
     assert raw_data.source(raw) == server.url
-    raw_data.all_images(raw, "train", NAMES, server.url.replace("127.0.0.1", "localhost"))
+    raw_data.images(raw, "train", NAMES, server.url.replace("127.0.0.1", "localhost"), fetch="archive")
     assert raw_data.source(raw) == server.url
 
 
@@ -105,16 +112,16 @@ def test_nothing_of_another_source_is_fetched(fetch, raw, server, mirror_folder)
         if fetch == "annotations":
             raw_data.annotations(raw, "train", server.url)
         elif fetch == "single images":
-            raw_data.single_images(raw, "train", NAMES, server.url)
+            raw_data.images(raw, "train", NAMES, server.url, fetch="images")
         else:
-            raw_data.all_images(raw, "train", NAMES, server.url)
+            raw_data.images(raw, "train", NAMES, server.url, fetch="archive")
     assert server.requests == []
 
 
 def test_a_mirror_that_has_nothing_is_not_noted(raw, server):
     for fetch in (
         lambda url: raw_data.annotations(raw, "train", url),
-        lambda url: raw_data.single_images(raw, "train", NAMES, url),
+        lambda url: raw_data.images(raw, "train", NAMES, url, "images"),
     ):
         with pytest.raises(NotFound):
             fetch(server.url + "/misspelt")
@@ -126,7 +133,7 @@ def test_a_mirror_that_has_nothing_is_not_noted(raw, server):
 def test_a_mirror_that_has_some_images_is_noted(raw, server, mirror_folder):
     (mirror_folder / "train2017" / NAMES[1]).unlink()
     with pytest.raises(NotFound):
-        raw_data.single_images(raw, "train", NAMES, server.url)
+        raw_data.images(raw, "train", NAMES, server.url, fetch="images")
     assert raw_data.source(raw) == server.url
 
 
@@ -168,15 +175,19 @@ def test_names_the_address_that_is_no_mirror(raw, server):
     with pytest.raises(NotFound, match=rf"{server.url}/elsewhere/annotations/.*COCO_URL"):
         raw_data.annotations(raw, "train", server.url + "/elsewhere")
     with pytest.raises(WorldError, match=rf"{NOWHERE}/zips/train2017.zip"):
-        raw_data.all_images(raw, "train", NAMES, NOWHERE, QUICK)
+        raw_data.images(raw, "train", NAMES, NOWHERE, fetch="archive", patience=QUICK)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-200], lambda data: b"<html>sorry</html>"])
 def test_says_what_to_do_about_a_damaged_archive(damage, raw, mirror_folder):
-    archive = mirror_folder / "zips" / "train2017.zip"
-    archive.write_bytes(damage(archive.read_bytes()))
+    there = mirror_folder / "zips" / "train2017.zip"
+    there.write_bytes(damage(there.read_bytes()))
+    with pytest.raises(WorldError, match=r"train2017\.zip.*not a whole zip archive"):
+        raw_data.images(raw, "train", NAMES, mirror_folder.as_uri(), "archive")
+    assert not raw.archive("train2017.zip").exists()
+    raw.archive("train2017.zip").write_bytes(there.read_bytes())
     with pytest.raises(UserError, match=r"train2017\.zip is damaged.*delete it and run again"):
-        raw_data.all_images(raw, "train", NAMES, mirror_folder.as_uri())
+        raw_data.images(raw, "train", NAMES, mirror_folder.as_uri())
 
 
 def test_a_damaged_member_leaves_no_image(raw, mirror_folder):
@@ -185,7 +196,7 @@ def test_a_damaged_member_leaves_no_image(raw, mirror_folder):
     data[200:260] = bytes(60)
     archive.write_bytes(data)
     with pytest.raises(UserError, match="damaged"):
-        raw_data.all_images(raw, "train", NAMES, mirror_folder.as_uri())
+        raw_data.images(raw, "train", NAMES, mirror_folder.as_uri(), fetch="archive")
     for name in names_in(raw.images("train")):
         assert (raw.images("train") / name).read_bytes() == (mirror_folder / "train2017" / name).read_bytes()
 
@@ -194,15 +205,22 @@ def test_a_damaged_member_leaves_no_image(raw, mirror_folder):
 def test_refuses_an_archive_that_wants_out(member, raw, mirror_folder, tmp_path):
     mirror.pack(mirror_folder / "zips" / "train2017.zip", {member: b"evil", f"train2017/{NAMES[0]}": b"fine"})
     with pytest.raises(UserError, match="outside"):
-        raw_data.all_images(raw, "train", NAMES[:1], mirror_folder.as_uri())
+        raw_data.images(raw, "train", NAMES[:1], mirror_folder.as_uri(), fetch="archive")
     assert not raw.images("train").exists()
     assert not list(tmp_path.rglob("evil.jpg"))
 
 
 def test_says_that_archive_and_annotations_do_not_match(raw, server):
     with pytest.raises(UserError, match=r"lacks 1 of the 2 images.*other\.jpg"):
-        raw_data.all_images(raw, "train", [NAMES[0], "other.jpg"], server.url)
+        raw_data.images(raw, "train", [NAMES[0], "other.jpg"], server.url, fetch="archive")
     mirror_without = {"annotations/instances_val2017.json": b"{}"}
     mirror.pack(raw.archive("annotations_trainval2017.zip"), mirror_without)
     with pytest.raises(UserError, match=r"holds no instances_train2017\.json"):
         raw_data.annotations(raw, "train", server.url)
+
+
+@pytest.mark.parametrize("name", ["../evil.jpg", "/tmp/evil.jpg", "a/evil.jpg", "..\\evil.jpg", "..", "", "evil\0.jpg"])
+def test_refuses_a_name_that_is_no_file_name(name, raw, server):
+    with pytest.raises(UserError, match="not a file name"):
+        raw_data.images(raw, "train", [NAMES[0], name], server.url)
+    assert server.requests == []

@@ -12,6 +12,7 @@ and nowhere else in Todus is `object_detection` imported:
     detection_model.py   build a detector's graph for inference; its variables
     training_graph.py    the loss, the train op and the input pipeline of a detector
     exporter.py          frozen graph, SavedModel and checkpoint
+    record_writer.py     the API's own writer of records, to compare with
 
 Importing one of these modules is enough: each installs what it needs before it touches the API.
 """

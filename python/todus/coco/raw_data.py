@@ -6,22 +6,26 @@ that the user has put there himself have no source and are taken as they are.
 
 from __future__ import annotations
 
-import json
-import posixpath
-import shutil
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
 
 from todus import download, files, progress
-from todus.download import PATIENT, NotFound, Patience
-from todus.errors import UserError
+from todus.coco import encoded_image
+from todus.coco.fetching import archives, fetch_plan, mirror_archives, origin
+from todus.coco.fetching import inventory as inventories
+from todus.coco.fetching.fetch_plan import ARCHIVE, AUTO, WAYS
+from todus.coco.fetching.inventory import Inventory
+from todus.coco.fetching.official import DEFAULT_URL
+from todus.coco.fetching.origin import check_source, same_source, source
+from todus.download import PATIENT, NoRange, NotFound, Patience
+from todus.errors import TodusError, UserError
 from todus.layout import RawData
+from todus.transfer import size_of
 
-DEFAULT_URL = "http://images.cocodataset.org"
+__all__ = ["AUTO", "DEFAULT_URL", "WAYS", "Inventory", "annotations", "images", "inventory"]
+__all__ += ["check_source", "same_source", "source"]
+
 ANNOTATION_ARCHIVES = {
     "train": "annotations_trainval2017.zip",
     "val": "annotations_trainval2017.zip",
@@ -29,120 +33,147 @@ ANNOTATION_ARCHIVES = {
 }
 
 
-def source(raw: RawData) -> str | None:
-    """The address that files here were fetched from; None where all of them are the user's own."""
-    path = raw.source
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["coco_url"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged; delete it if the files beside it are those of your COCO_URL") from None
-
-
-def check_source(raw: RawData, coco_url: str) -> None:
-    """Raise UserError if the files here were fetched from another mirror than `coco_url`."""
-    there = source(raw)
-    if there is not None and not same_source(there, coco_url):
-        folder = progress.shown(raw.folder)
-        raise UserError(
-            f"{folder} holds files of {there}, but COCO_URL is {coco_url}; "
-            f"say COCO_URL={there}, or move {folder} away, or use another TODUS_HOME"
-        )
-
-
-def same_source(one: str, other: str) -> bool:
-    """Whether two addresses mean the same mirror. One on this machine may have another port each time it is started."""
-    return _normal(one) == _normal(other)
-
-
 def annotations(raw: RawData, split: str, coco_url: str = DEFAULT_URL, patience: Patience = PATIENT) -> Path:
-    """The annotation file of `split`, unpacked from COCO's archive of annotations if it is not there yet."""
+    """The annotation file of `split`.
+
+    If it is not there yet, it is unpacked from COCO's archive of annotations. From one on a server only the bytes of
+    this file are fetched, if the server can do that.
+
+    Raises UserError (another source, an archive that is damaged or not COCO's), WorldError (network, disk).
+    """
     path = raw.annotations(split)
     if path.exists():
         return path
-    archive = raw.archive(ANNOTATION_ARCHIVES[split])
-    _fetch_archive(raw, "annotations", archive, coco_url, patience)
-    with _opened(archive) as members:
-        if path.name not in members:
-            raise UserError(f"{archive} holds no {path.name}, so it is not COCO's; delete it and run again")
-        progress.say(f"unpacking {path.name} from {archive.name}")
-        _extract(members, path.name, path)
+    with files.locked(raw.folder):
+        files.sweep(raw.annotations_folder)
+        archive = raw.archive(ANNOTATION_ARCHIVES[split])
+        if not archive.exists() and mirror_archives.fetch_annotations(raw, archive.name, path, coco_url, patience):
+            return path
+        mirror_archives.fetch_archive(raw, "annotations", archive, coco_url, patience)
+        with archives.opened(archive) as members:
+            mirror_archives.extract_annotations(members, path, "delete it and run again")
     return path
 
 
-def single_images(
+def images(
     raw: RawData,
     split: str,
     names: Sequence[str],
     coco_url: str = DEFAULT_URL,
-    workers: int = download.WORKERS,
+    fetch: str = AUTO,
+    connections: int = download.WORKERS,
     patience: Patience = PATIENT,
 ) -> None:
-    """See that the images `names` of `split` are there: from the split's archive if that is there, else one by one."""
-    folder = raw.images(split)
-    if _archive(raw, split).exists():
-        _unpack_images(raw, split, _missing(folder, names))
-    missing = _missing(folder, names)
-    if not missing:
+    """See that the images `names` of `split` are there.
+
+    Those missing come from the split's archive if that is there. Else they are fetched one by one, `connections` at
+    once, or with the archive, as `fetch` (one of WAYS) says; "auto" takes whatever moves fewer bytes.
+
+    Raises UserError (another source, a name that is no file name, an archive that does not belong to the annotations),
+    WorldError (network, disk), which names what is missing.
+    """
+    _check_names(names)
+    if not _missing(raw.images(split), names):
         return
-    progress.say(
-        f"fetching {len(missing):,} of {len(names):,} {split} images ({len(names) - len(missing):,} are there)"
-    )
-    base = f"{_mirror(coco_url)}/{folder.name}"
-    pairs = [(f"{base}/{quote(name)}", folder / name) for name in missing]
-    with _source_noted(raw, coco_url, [target for _, target in pairs]):
-        download.fetch_all(pairs, workers, "images", patience)
+    with files.locked(raw.folder):
+        files.sweep(raw.images(split))
+        archive = _archive(raw, split)
+        missing = _unpack(raw, split, names) if archive.exists() else _missing(raw.images(split), names)
+        if not missing:
+            return
+        known = _inventory(raw, split, coco_url, patience)
+        if not archive.exists():
+            plan = fetch_plan.choose(fetch, split, missing, known, size_of(archive.with_name(archive.name + ".part")))
+            progress.say(plan.reason)
+            if plan.way == ARCHIVE:
+                room = plan.download + known.size(missing)
+                files.require_space(raw.folder, room, f"{archive.name} and {len(missing):,} images out of it")
+                mirror_archives.fetch_archive(raw, "zips", archive, coco_url, patience)
+                missing = _unpack(raw, split, names)
+        if missing and fetch == ARCHIVE:
+            raise UserError(
+                f"{archive} lacks {len(missing):,} of the {len(names):,} images of the annotation file (the first: "
+                f"{missing[0]}), so the two do not belong together; delete the wrong one and run again"
+            )
+        _fetch_one_by_one(raw, split, missing, known, coco_url, connections, patience)
 
 
-def all_images(
-    raw: RawData, split: str, names: Sequence[str], coco_url: str = DEFAULT_URL, patience: Patience = PATIENT
-) -> None:
-    """See that the images `names` of `split` are there, from the split's whole archive."""
-    missing = _missing(raw.images(split), names)
-    if not missing:
-        return
-    archive = _archive(raw, split)
-    _fetch_archive(raw, "zips", archive, coco_url, patience)
-    _unpack_images(raw, split, names)
-    missing = _missing(raw.images(split), names)
-    if missing:
-        raise UserError(
-            f"{archive} lacks {len(missing):,} of the {len(names):,} images of the annotation file (the first: "
-            f"{missing[0]}), so the two do not belong together; delete the wrong one and run again"
-        )
+def inventory(raw: RawData, split: str, coco_url: str = DEFAULT_URL, patience: Patience = PATIENT) -> Inventory:
+    """How many bytes the images of `split` and their archive have.
+
+    That is read from the directory of the archive, here or on the server (10 MB of the 19 GB of train2017.zip), and
+    kept in raw-data/inventory. Where the server cannot do that, it is an estimate (not `is_exact`): sizes as published.
+
+    Raises UserError (another source, an archive that is damaged or a danger), WorldError (the disk).
+    """
+    with files.locked(raw.folder):
+        return _inventory(raw, split, coco_url, patience)
 
 
-def _mirror(coco_url: str) -> str:
-    return coco_url.rstrip("/")
-
-
-def _normal(url: str) -> tuple[str, str, str]:
-    """Scheme, host and path of an address, without what makes no difference."""
-    try:
-        parts = urlsplit(url.strip())
-        host = parts.hostname or ""
-    except ValueError:  # no address at all; fetching from it fails with a better message
-        return ("", "", url)
-    place = parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ":"))
-    if host in download.LOOPBACK or parts.scheme == "file":
-        place = "here"
-    return (parts.scheme, place, posixpath.normpath("/" + unquote(parts.path).strip("/")))
-
-
-@contextmanager
-def _source_noted(raw: RawData, coco_url: str, targets: Sequence[Path]) -> Iterator[None]:
-    """Note where `targets` come from before the first one does, or a run that is killed would leave files of an unknown
-    source. A mirror that has none of them leaves no note."""
+def _inventory(raw: RawData, split: str, coco_url: str, patience: Patience) -> Inventory:
+    archive, kept = _archive(raw, split), raw.inventory(split)
+    if archive.exists():
+        return _inventory_of_file(archive)
     check_source(raw, coco_url)
-    new = source(raw) is None
-    if new:
-        files.write_json(raw.source, {"coco_url": _mirror(coco_url)}, indent=1)
+    found = inventories.read(kept)
+    if found:
+        return found
+    url = f"{origin.mirror(coco_url)}/zips/{archive.name}"
     try:
-        yield
-    finally:
-        if new and not any(target.exists() for target in targets):
-            (raw.source).unlink()
+        local = download.local_path(url)
+        found = _inventory_of_file(local) if local else _remote_inventory(url, patience)
+    except NoRange as lack:
+        return inventories.as_published(archive.name, lack.size)
+    except NotFound:
+        return inventories.as_published(archive.name, None)
+    except TodusError as error:  # single images may come all the same
+        progress.say(f"note: {error}; going by sizes as published")
+        return inventories.as_published(archive.name, None)
+    if found.sizes:
+        with origin.noted(raw, coco_url, [kept]):
+            inventories.write(kept, found)
+    return found
+
+
+def _inventory_of_file(archive: Path) -> Inventory:
+    if not archive.is_file():
+        raise NotFound(f"there is no file {archive}")
+    with archives.opened(archive) as members:
+        return inventories.of_sizes(archive.stat().st_size, members.sizes())
+
+
+def _remote_inventory(url: str, patience: Patience) -> Inventory:
+    with archives.opened_remotely(url, patience) as (members, file):
+        return inventories.of_sizes(file.size, members.sizes())
+
+
+def _fetch_one_by_one(
+    raw: RawData,
+    split: str,
+    missing: Sequence[str],
+    known: Inventory,
+    coco_url: str,
+    connections: int,
+    patience: Patience,
+) -> None:
+    folder, size = raw.images(split), known.size(missing)
+    files.require_space(folder, size, f"{len(missing):,} images")
+    base = f"{origin.mirror(coco_url)}/{folder.name}"
+    pairs = [(f"{base}/{quote(name, safe='')}", folder / name) for name in missing]
+    with origin.noted(raw, coco_url, [target for _, target in pairs]):
+        download.fetch_all(pairs, connections, "images", patience, _image_problem, size)
+
+
+def _image_problem(path: Path) -> str | None:
+    problem = encoded_image.problem(path.read_bytes())
+    return f"what came is no whole image ({problem})" if problem else None
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Raise UserError for a name that could mean a file outside its folder."""
+    for name in names:
+        if name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name):
+            raise UserError(f"the annotations name an image {name!r}, which is not a file name; they are not COCO's")
 
 
 def _archive(raw: RawData, split: str) -> Path:
@@ -154,64 +185,16 @@ def _missing(folder: Path, names: Sequence[str]) -> list[str]:
     return [name for name in names if name not in there]
 
 
-def _fetch_archive(raw: RawData, folder: str, archive: Path, coco_url: str, patience: Patience) -> None:
-    """Fetch `archive` from `folder` of the mirror, unless it is there."""
-    if archive.exists():
-        return
-    url = f"{_mirror(coco_url)}/{folder}/{archive.name}"
-    progress.say(f"fetching {url}")
-    try:
-        with _source_noted(raw, coco_url, [archive]):
-            download.fetch(url, archive, archive.name, patience=patience)
-    except NotFound as error:
-        raise NotFound(f"{error}; COCO_URL must name a mirror with COCO's own layout") from None
-
-
-def _unpack_images(raw: RawData, split: str, names: Sequence[str]) -> None:
-    """Unpack those of `names` that the split's archive has; those that are there in the right size stay."""
-    if not names:
-        return
+def _unpack(raw: RawData, split: str, names: Sequence[str]) -> list[str]:
+    """Unpack those of `names` that the split's archive has; those that are there in the right size stay. Returns those
+    that are still missing."""
     archive, folder = _archive(raw, split), raw.images(split)
-    with _opened(archive) as members, progress.Progress(f"unpacking {archive.name}", len(names), "image") as bar:
-        for name in names:
-            target = folder / name
-            if name in members and not (target.exists() and target.stat().st_size == members.size(name)):
-                _extract(members, name, target)
-            bar.advance()
-
-
-class _Members:
-    """The files in an archive by their bare names; COCO keeps those of one archive in one folder."""
-
-    def __init__(self, archive: zipfile.ZipFile):
-        self.archive = archive
-        self.by_name = {PurePosixPath(info.filename).name: info for info in archive.infolist() if not info.is_dir()}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.by_name
-
-    def size(self, name: str) -> int:
-        return self.by_name[name].file_size
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[_Members]:
-    """The members of an archive. Raises UserError if it is damaged or if a member would leave its folder."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                name = PurePosixPath(info.filename.replace("\\", "/"))
-                if name.is_absolute() or ".." in name.parts:
-                    raise UserError(f"{path} wants to write outside its folder ({info.filename}); delete it")
-            yield _Members(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run again to fetch it anew") from None
-
-
-def _extract(members: _Members, name: str, target: Path) -> None:
-    with (
-        files.atomic_file(target) as unfinished,
-        members.archive.open(members.by_name[name]) as source,
-        unfinished.open("wb") as copy,
-    ):
-        shutil.copyfileobj(source, copy, 1 << 20)
+    with archives.opened(archive) as members:
+        needed = [name for name in names if name in members and size_of(folder / name) != members.size(name)]
+        size = sum(members.size(name) for name in needed)
+        files.require_space(folder, size, f"{len(needed):,} images of {archive.name}")
+        with progress.Progress(f"unpacking {archive.name}", size, "B") as bar:
+            for name in needed:
+                members.extract(name, folder / name)
+                bar.advance(members.size(name))
+    return _missing(folder, names)

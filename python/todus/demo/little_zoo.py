@@ -77,7 +77,8 @@ def train_from_scratch(pipeline: pipelines.Pipeline, home: Home, folder: Path, s
       KeyboardInterrupt: training was asked to stop before that.
     """
     from todus.demo import zoo_archive
-    from todus.training import learning_rate, loop
+    from todus.training import loop
+    from todus.zoo import learning_rate
 
     start = checkpoint.newest(folder)
     if start is None:

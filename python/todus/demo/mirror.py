@@ -29,14 +29,14 @@ BLOCK = 1 << 18  # bytes read and sent at a time
 
 
 @contextmanager
-def serve(folder: Path, port: int = 0) -> Iterator[str]:
+def serve(folder: Path, port: int = 0, handler: type[Handler] | None = None) -> Iterator[str]:
     """Serve `folder` on 127.0.0.1 from threads while the block runs; yields the address, e.g. http://127.0.0.1:49152.
 
-    Port 0 takes a free one.
+    Port 0 takes a free one. `handler` answers the requests (default: Handler).
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder that could be served; give one that exists")
-    server = _Server(("127.0.0.1", port), partial(_Handler, directory=os.fspath(folder)))
+    server = _Server(("127.0.0.1", port), partial(handler or Handler, directory=os.fspath(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -56,7 +56,9 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class Handler(SimpleHTTPRequestHandler):
+    """Answers with the files of its folder, whole or in part."""
+
     protocol_version = "HTTP/1.1"  # connections are kept: single images come much faster
     disable_nagle_algorithm = True  # else every answer waits for the acknowledgement of its own headers
 

@@ -23,10 +23,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from todus import checkpoint, command, files, layout, progress
+from todus import checkpoint, command, files, layout, picture, progress
 from todus.demo import little_zoo, mini_coco, mirror
 from todus.errors import WorldError
-from todus.evaluation import picture, report
+from todus.evaluation import report
 from todus.layout import Home
 
 CATEGORIES = "stop sign, traffic light, banana, clock"

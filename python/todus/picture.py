@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-Colour = tuple[int, int, int]
+from todus import captions
+from todus.captions import Colour, Place
 
 # Told apart with any of the usual kinds of colour blindness: Okabe and Ito's colours ("Color Universal Design", 2008)
 # without black, then those of Paul Tol's "muted" scheme (2021) that are not close to one of them.
@@ -32,11 +33,10 @@ COLOURS: tuple[Colour, ...] = (
 
 MIN_HEIGHT = 320  # pixels: smaller images are enlarged first, so that captions do not cover them
 GAP = 8  # between the two panels, and between the pictures of a sheet
-PAPER, INK, HALO = (255, 255, 255), (32, 32, 36), (16, 16, 18)
+PAPER, INK, HALO = captions.PAPER, (32, 32, 36), captions.DARK
 LINE = 3  # width of a box's line; a dark halo of one pixel inside and outside parts it from any background
 DASH = 9  # length of a dash and of a gap in the line of a crowd's box
 TEXT_SIZE, HEADING_SIZE, TITLE_SIZE = 14, 15, 22
-PADDING = 3  # around the text of a caption
 HEADING_HEIGHT = 26
 TITLE_HEIGHT = 44
 
@@ -89,12 +89,21 @@ def side_by_side(
     return both
 
 
-def draw_boxes(image: Image.Image, boxes: Iterable[Box], colours: Mapping[str, Colour] | None = None) -> Image.Image:
-    """A copy of the image, RGB and at least MIN_HEIGHT pixels high, with captioned boxes.
+def draw_boxes(
+    image: Image.Image,
+    boxes: Iterable[Box],
+    colours: Mapping[str, Colour] | None = None,
+    *,
+    min_height: int = MIN_HEIGHT,
+    text_size: int = TEXT_SIZE,
+    every_caption: bool = True,
+) -> Image.Image:
+    """A copy of the image, RGB and at least `min_height` pixels high, with captioned boxes.
 
-    A box's line lies inside the box, along its edges. What a box has outside the image is not drawn.
+    A box's line lies inside the box, along its edges. What a box has outside the image is not drawn. Where captions
+    leave no room for another one, it is written over them, or left out if not `every_caption` is wanted.
     """
-    scale = max(1.0, MIN_HEIGHT / image.height)
+    scale = max(1.0, min_height / image.height)
     canvas = image.convert("RGB")
     if scale > 1:
         canvas = canvas.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
@@ -104,9 +113,13 @@ def draw_boxes(image: Image.Image, boxes: Iterable[Box], colours: Mapping[str, C
     corners = [_corners(box, scale, canvas.size) for box in ordered]
     for box, place in zip(ordered, corners, strict=True):
         _draw_box(draw, place, _colour(box.name, colours), box.is_crowd)
-    taken: list[tuple[int, int, int, int]] = []
+    small = [place for place in corners if place[3] - place[1] < 3 * text_size]
+    taken: list[Place] = []
     for box, place in zip(ordered, corners, strict=True):
-        taken.append(_draw_caption(draw, box.caption, place, _colour(box.name, colours), taken, canvas.size))
+        caption = captions.placed(box.caption, text_size, place, taken, small, canvas.size)
+        if every_caption or not captions.overlaps(caption.spot, taken):
+            captions.write(draw, caption, _colour(box.name, colours))
+            taken.append(caption.spot)
     return canvas
 
 
@@ -122,7 +135,11 @@ def contact_sheet(pictures: Sequence[Image.Image], columns: int, title: str = ""
     if title:
         draw = ImageDraw.Draw(sheet)
         draw.text(
-            (GAP, top / 2), title, fill=INK, font=_fitting_font(title, TITLE_SIZE, sheet.width - 2 * GAP), anchor="lm"
+            (GAP, top / 2),
+            title,
+            fill=INK,
+            font=captions.fitting_font(title, TITLE_SIZE, sheet.width - 2 * GAP),
+            anchor="lm",
         )
     for row, height in zip(rows, heights, strict=True):
         left = GAP
@@ -146,22 +163,13 @@ def _count(truth: list[Box]) -> str:
 def _headed(panel: Image.Image, heading: str) -> Image.Image:
     headed = Image.new("RGB", (panel.width, panel.height + HEADING_HEIGHT), PAPER)
     headed.paste(panel, (0, HEADING_HEIGHT))
-    font = _fitting_font(heading, HEADING_SIZE, panel.width - 4)
+    font = captions.fitting_font(heading, HEADING_SIZE, panel.width - 4)
     ImageDraw.Draw(headed).text((2, HEADING_HEIGHT / 2), heading, fill=INK, font=font, anchor="lm")
     return headed
 
 
-def _fitting_font(text: str, size: int, width: float) -> ImageFont.FreeTypeFont:
-    """The font in `size`, or smaller if the text would be wider than `width` pixels."""
-    font = ImageFont.load_default(size)
-    while size > 8 and font.getlength(text) > width:
-        size -= 1
-        font = ImageFont.load_default(size)
-    return font
-
-
-def _corners(box: Box, scale: float, limits: tuple[int, int]) -> tuple[int, int, int, int]:
-    """First and last pixel that the box covers, (left, top, right, bottom), cut to the canvas."""
+def _corners(box: Box, scale: float, limits: tuple[int, int]) -> Place:
+    """The pixels that the box covers, cut to the canvas."""
     x, y, w, h = (float(value) * scale for value in box.bbox)
     left = min(max(round(x), 0), limits[0] - 1)
     top = min(max(round(y), 0), limits[1] - 1)
@@ -170,7 +178,7 @@ def _corners(box: Box, scale: float, limits: tuple[int, int]) -> tuple[int, int,
     return left, top, right, bottom
 
 
-def _draw_box(draw: ImageDraw.ImageDraw, place: tuple[int, int, int, int], colour: Colour, dashed: bool) -> None:
+def _draw_box(draw: ImageDraw.ImageDraw, place: Place, colour: Colour, dashed: bool) -> None:
     left, top, right, bottom = place
     small = min(right - left, bottom - top) < 6 * LINE  # a thick line would hide what is in the box
     width = 1 if small else LINE
@@ -182,7 +190,7 @@ def _draw_box(draw: ImageDraw.ImageDraw, place: tuple[int, int, int, int], colou
         draw.rectangle(place, outline=colour, width=width)
 
 
-def _draw_dashes(draw: ImageDraw.ImageDraw, place: tuple[int, int, int, int], colour: Colour) -> None:
+def _draw_dashes(draw: ImageDraw.ImageDraw, place: Place, colour: Colour) -> None:
     left, top, right, bottom = place
     for x in range(left, right + 1, 2 * DASH):
         stop = min(x + DASH - 1, right)
@@ -192,43 +200,3 @@ def _draw_dashes(draw: ImageDraw.ImageDraw, place: tuple[int, int, int, int], co
         stop = min(y + DASH - 1, bottom)
         draw.rectangle((left, y, left + LINE - 1, stop), fill=colour)
         draw.rectangle((right - LINE + 1, y, right, stop), fill=colour)
-
-
-def _draw_caption(
-    draw: ImageDraw.ImageDraw,
-    text: str,
-    place: tuple[int, int, int, int],
-    colour: Colour,
-    taken: list[tuple[int, int, int, int]],
-    limits: tuple[int, int],
-) -> tuple[int, int, int, int]:
-    """Write a box's caption where no other one is, if such a place is left; returns its own place."""
-    font = _fitting_font(text, TEXT_SIZE, limits[0] - 2 * PADDING)
-    width = round(font.getlength(text)) + 2 * PADDING
-    ascent, descent = font.getmetrics()
-    height = ascent + descent + PADDING
-    left, top, right, bottom = place
-    candidates = [
-        (x, y)
-        for y in (top - height, top, bottom + 1, bottom - height + 1)  # above, inside; below, inside
-        for x in (left, right - width + 1)
-        if 0 <= y <= limits[1] - height
-    ] or [(left, 0)]
-    spots = [
-        (x, y, x + width - 1, y + height - 1) for x, y in ((_clamp(x, limits[0] - width), y) for x, y in candidates)
-    ]
-    spot = next((spot for spot in spots if not any(_overlap(spot, other) for other in taken)), spots[0])
-    draw.rectangle(spot, fill=colour)
-    dark_text = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 125
-    draw.text(
-        (spot[0] + PADDING, spot[1] + PADDING / 2), text, fill=HALO if dark_text else PAPER, font=font, anchor="la"
-    )
-    return spot
-
-
-def _clamp(x: int, most: int) -> int:
-    return max(0, min(x, most))
-
-
-def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
-    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]

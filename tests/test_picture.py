@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from todus.evaluation import picture
-from todus.evaluation.picture import GAP, HEADING_HEIGHT, LINE, MIN_HEIGHT, Box
+from todus import picture
+from todus.picture import GAP, HEADING_HEIGHT, LINE, MIN_HEIGHT, Box
 
 GREY = (120, 120, 120)
 NAMES = ["kite", "stop sign", "clock"]
@@ -123,6 +123,28 @@ def test_captions_of_boxes_in_one_place_do_not_cover_each_other():
     caption[150:] = False
     assert pixels(drawn, COLOURS["kite"])[:149].sum() >= caption[:149].sum() > 500
     assert pixels(drawn, COLOURS["clock"]).sum() > pixels(alone, COLOURS["kite"])[150:].sum() + 500
+
+
+def test_a_caption_hides_no_small_box_where_there_is_another_place_for_it():
+    small = [[100, 150, 12, 12], [100, 168, 12, 12], [150, 140, 12, 12]]
+    drawn = picture.draw_boxes(blank(), [Box(place, "kite") for place in small], COLOURS)
+    for x, y, width, height in small:
+        assert pixels(drawn, GREY)[y + 3 : y + height - 3, x + 3 : x + width - 3].all()
+
+
+def test_captions_for_which_there_is_no_room_can_be_left_out():
+    boxes = [Box([0, 0, 100, 25], "kite"), Box([0, 0, 100, 24], "clock")]  # in an image as high as one caption
+
+    def caption_of(name: str, **options: bool) -> int:
+        drawn = picture.draw_boxes(blank(100, 25), boxes, COLOURS, min_height=0, text_size=20, **options)
+        return int(pixels(drawn, COLOURS[name]).sum())
+
+    assert caption_of("clock") > 2 * caption_of("clock", every_caption=False)
+    assert caption_of("kite", every_caption=False) > 2 * caption_of("kite")
+
+
+def test_an_image_is_enlarged_no_further_than_asked_for():
+    assert picture.draw_boxes(blank(100, 60), [], min_height=0).size == (100, 60)
 
 
 def test_a_caption_wider_than_the_image_is_written_smaller():
