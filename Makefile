@@ -13,9 +13,17 @@ MAKEFLAGS += --no-builtin-rules
 
 CATEGORIES ?= person bicycle car motorcycle airplane bus train truck boat ## what to keep; with commas where a name has a space
 SPLITS ?= train val ## which parts of COCO: train, val, testdev
+JSON ?= ## 1 makes categories and models print JSON
+FETCH ?= auto ## images, archive, or auto: whichever moves fewer bytes
+CONNECTIONS ?= 32 ## images fetched at once
+NEGATIVES ?= 0 ## keep this share of the images without any of CATEGORIES too, like 0.1
+MASKS ?= 0 ## 1 writes instance masks into the records
+PREVIEW ?= 1 ## 0 draws no preview.png and no categories.png
 DATASET ?= limited ## what the model is prepared for: limited or complete
-MODEL ?= ## a model of the zoo by name; make model without it lists them
+MODEL ?= ## a model of the zoo by name; make models lists them
 MODEL_DIR ?= ## a prepared model by its folder, instead of MODEL
+QUANTIZE ?= ## 1 configures training with fake quantization, 0 without (default: as the model has it)
+QUANT_DELAY ?= ## steps before fake quantization sets in (default: 0, or the model's)
 STEPS ?= ## train until this step (default: the pipeline's)
 BATCH_SIZE ?= ## images a step (default: the pipeline's)
 LEARNING_RATE ?= ## where the learning rate starts (default: the pipeline's)
@@ -29,10 +37,12 @@ PYTHON ?= ## the interpreter to set up with (default: the newest of 3.10 to 3.13
 GPU ?= ## 1 sets up TensorFlow with CUDA, 0 without (default: what is there, or without)
 VENV ?= .venv ## the Python environment; one that Todus has not made is used as it is
 OBJECT_DETECTION_DIR ?= ## a checkout of tensorflow/models/research to use instead of the installed API
+SAMPLE ?= ## COCO images for the benchmarks, a folder in COCO's layout (default: drawn ones)
 TESTS ?= tests ## what make test runs, and options of pytest
 
-VARIABLES := CATEGORIES SPLITS DATASET MODEL MODEL_DIR STEPS BATCH_SIZE LEARNING_RATE GRAPH CHECKPOINT \
-	CHECKPOINT_PREFIX COCO_URL ZOO_URL TODUS_HOME PYTHON GPU VENV OBJECT_DETECTION_DIR TESTS
+VARIABLES := CATEGORIES SPLITS JSON FETCH CONNECTIONS NEGATIVES MASKS PREVIEW DATASET MODEL MODEL_DIR QUANTIZE \
+	QUANT_DELAY STEPS BATCH_SIZE LEARNING_RATE GRAPH CHECKPOINT CHECKPOINT_PREFIX COCO_URL ZOO_URL TODUS_HOME PYTHON \
+	GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
 
 # Values of the user's are taken literally, so that a $ or a quote in them means itself: make does not expand them
 # and no recipe mentions them. (Defaults of this file are expanded, and end before their ##.)
@@ -44,8 +54,8 @@ export TODUS_VARIABLES := $(VARIABLES)
 
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
-.PHONY: help install demo dataset-limited dataset-complete model train eval export test lint
-.PHONY: clean clean-dataset clean-model clean-venv
+.PHONY: help install demo categories dataset-limited dataset-complete models model status train eval export
+.PHONY: test lint bench-dataset clean clean-dataset clean-model clean-venv
 
 help: ## this list
 	@scripts/help.sh
@@ -56,14 +66,23 @@ install: _environment ## set up the Python environment (every verb does it when 
 demo: _environment ## the whole road on a generated mini-COCO, offline, in minutes
 	@scripts/demo.sh
 
+categories: _environment ## images, boxes and bytes of every category, before anything large is fetched
+	@scripts/categories.sh
+
 dataset-limited: _environment ## fetch and write the images and boxes of CATEGORIES only
 	@scripts/dataset-limited.sh
 
 dataset-complete: _environment ## fetch and write all of COCO
 	@scripts/dataset-complete.sh
 
+models: _environment ## the zoo: name, input, published COCO mAP and time
+	@scripts/models.sh
+
 model: _environment ## fetch MODEL, cut its head to the categories of DATASET
 	@scripts/model.sh
+
+status: _environment ## what is there of MODEL, and what can be run next
+	@scripts/status.sh
 
 train: _environment ## go on training from the newest checkpoint
 	@scripts/train.sh
@@ -76,6 +95,9 @@ export: _environment ## write the inference graph of a checkpoint
 
 test: _tools ## run the tests
 	@scripts/test.sh
+
+bench-dataset: _environment ## time datasets beside the API's writer, plain json, and fetching one by one
+	@scripts/bench-dataset.sh
 
 lint: _tools ## check the form of Python, shell and Makefile
 	@scripts/lint.sh

@@ -9,4 +9,7 @@ if [[ -n $MODEL_DIR ]]; then
   [[ $MODEL_DIR == "$prepared" || $MODEL_DIR -ef $prepared ]] ||
     fail "MODEL_DIR=$MODEL_DIR is not where $MODEL is prepared, $prepared; say TODUS_HOME= and MODEL="
 fi
-become zoo.prepare -m "$MODEL" -d "$DATASET" --zoo-url "$ZOO_URL" --home "$TODUS_HOME"
+option --quantize "$QUANTIZE"
+option --quant-delay "$QUANT_DELAY"
+option --batch-size "$BATCH_SIZE"
+become zoo.prepare -m "$MODEL" -d "$DATASET" --zoo-url "$ZOO_URL" ${options[@]+"${options[@]}"} --home "$TODUS_HOME"

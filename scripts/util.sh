@@ -96,7 +96,7 @@ choose_model() {
     is_prepared "$model_dir" ||
       fail "$MODEL is not prepared (prepared: ${models[*]:-none}); prepare it with: make model MODEL=$MODEL"
   elif ((${#models[@]} == 0)); then
-    fail "no model is prepared; prepare one with: make model MODEL=name (make model lists the names)"
+    fail "no model is prepared; prepare one with: make model MODEL=name (make models lists the names)"
   elif ((${#models[@]} == 1)); then
     model_dir="$TODUS_HOME/model/${models[0]}"
   elif [[ -t 0 && -t 2 ]]; then

@@ -70,12 +70,75 @@ def test_absolute_paths_in_a_file_stay(pipeline, path):
     assert paths_of(pipelines.load(path))[3] == "/data/coco_train.record-?????-of-00100"
 
 
-def test_fields_that_are_gone_from_the_api_are_passed_over(path):
+OLD = TINY_PIPELINE.replace("eval_config {", "eval_config { no_longer_there { deep: 3 } ") + "\nalso_gone: 7\n"
+
+
+def test_fields_that_are_gone_from_the_api_are_left_out_of_the_zoo_s_pipeline_and_told_once(path, capsys):
+    path = path.with_name("pipeline.config.zoo")
     path.parent.mkdir(parents=True)
-    old = TINY_PIPELINE.replace("eval_config {", "eval_config { no_longer_there { deep: 3 } ")
-    path.write_text(old + "\nalso_gone: 7\n")
-    assert path.read_text() != TINY_PIPELINE
-    assert pipelines.load(path).eval_config == pipelines.parse(TINY_PIPELINE).eval_config
+    path.write_text(OLD)
+    first, second = pipelines.load(path), pipelines.load(path)
+    assert first == second
+    assert first.eval_config == pipelines.parse(TINY_PIPELINE).eval_config
+    (told,) = capsys.readouterr().out.splitlines()
+    assert str(path) in told
+    line = next(number for number, text in enumerate(OLD.splitlines(), start=1) if "no_longer_there" in text)
+    assert f"line {line}: EvalConfig has no field no_longer_there; line " in told
+    assert told.endswith("TrainEvalPipelineConfig has no field also_gone")
+
+
+def test_the_zoo_s_batch_norm_trainable_does_no_harm(path, capsys):
+    path = path.with_name("pipeline.config.zoo")
+    path.parent.mkdir(parents=True)
+    path.write_text(TINY_PIPELINE.replace("feature_extractor {", "feature_extractor { batch_norm_trainable: true ", 1))
+    assert pipelines.load(path).model == pipelines.parse(TINY_PIPELINE).model
+    assert "SsdFeatureExtractor has no field batch_norm_trainable" in capsys.readouterr().out
+
+
+def test_a_pipeline_of_today_has_nothing_to_tell(path, pipeline, capsys):
+    pipelines.save(pipeline, path.with_name("pipeline.config.zoo"))
+    pipelines.load(path.with_name("pipeline.config.zoo"))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("batch_size", "bacth_size", "TrainConfig has no field bacth_size; did you mean batch_size?"),
+        ("eval_config {", "eval_config { zzz: 1 ", "EvalConfig has no field zzz; correct it or take it out"),
+    ],
+)
+def test_a_slip_in_the_user_s_own_pipeline_is_told_with_its_line(right, wrong, message, path):
+    path.parent.mkdir(parents=True)
+    path.write_text(TINY_PIPELINE.replace(right, wrong))
+    line = next(number for number, text in enumerate(path.read_text().splitlines(), start=1) if wrong in text)
+    with pytest.raises(UserError) as refused:
+        pipelines.load(path)
+    assert str(refused.value) == f"{path}, line {line}: {message}"
+
+
+def test_unknown_fields_are_told_from_what_only_looks_like_them():
+    text = """
+        model { # brackets { and names: of comments
+          ssd { feature_extractor { type: "strings { may: \\" hold" # anything: {
+            depth_multipler # odd, but
+              : 1.0
+            gone < deep: [1, 2] deeper { type: '}' } > listed: [ { a: 1 }, { b: 2 } ]
+            conv_hyperparams: { activation: RELU_6, regularizer { l2_regularizer < weight: 1e-5 > } } } } }
+        eval_input_reader: [ { shufle: true }, { shuffle: false; num_reders: 1 } ]
+        train_config: { batch_size: 3 # Note: a remark
+          optimizer { adam_optimizer: {} averaging: false } }
+    """
+    pipelines.parse(text)
+    found = [(field.line, field.message, field.name) for field in pipelines.unknown_fields(text)]
+    assert found == [
+        (4, "SsdFeatureExtractor", "depth_multipler"),
+        (6, "SsdFeatureExtractor", "gone"),
+        (6, "SsdFeatureExtractor", "listed"),
+        (8, "InputReader", "shufle"),
+        (8, "InputReader", "num_reders"),
+        (10, "Optimizer", "averaging"),
+    ]
 
 
 @pytest.mark.parametrize(

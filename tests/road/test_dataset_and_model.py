@@ -111,8 +111,8 @@ def test_an_unknown_model_gets_the_nearest_names(dataset_only: layout.Home) -> N
     assert not dataset_only.models.exists()
 
 
-def test_no_model_named_lists_the_zoo(dataset_only: layout.Home) -> None:
-    assert failed_in_one_line(run_verb("model", dataset_only), "MODEL=NAME", "ssd_inception_v2_coco_2018_01_28")
+def test_no_model_named_gets_the_verb_that_lists_the_zoo(dataset_only: layout.Home) -> None:
+    assert failed_in_one_line(run_verb("model", dataset_only), "MODEL=NAME", "make models lists all")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VERB_MODULES = (
+    "coco.statistics",
     "coco.dataset",
+    "zoo.models",
     "zoo.prepare",
     "training.train",
     "evaluation.evaluate",
@@ -84,6 +86,6 @@ def shell(tmp_path: Path) -> Shell:
         os.utime(folder / name, (0, 0))
     for module in VERB_MODULES:
         path = folder / "python" / "todus" / f"{module.replace('.', '/')}.py"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(TELL_CALL)
     return Shell(folder)

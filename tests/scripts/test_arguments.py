@@ -40,7 +40,8 @@ def test_values_are_never_evaluated(call, shell, value):
 def test_defaults(shell):
     home = str(shell.folder)
     limited, complete, model, demo = shell.calls(shell.make("dataset-limited", "dataset-complete", "model", "demo"))
-    coco = ["--splits", "train val", "--coco-url", "http://images.cocodataset.org", "--home", home]
+    coco = ["--splits", "train val", "--fetch", "auto", "--coco-url", "http://images.cocodataset.org"]
+    coco += ["--negatives", "0", "--masks", "0", "--preview", "1", "--connections", "32", "--home", home]
     categories = ["--categories", "person bicycle car motorcycle airplane bus train truck boat"]
     assert (limited["module"], limited["arguments"]) == ("todus.coco.dataset", ["limited", *categories, *coco])
     assert (complete["module"], complete["arguments"]) == ("todus.coco.dataset", ["complete", *coco])
@@ -51,7 +52,7 @@ def test_defaults(shell):
 
 def test_a_script_has_the_defaults_of_make(shell):
     shell.prepare("ssd")
-    for verb in ("dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo"):
+    for verb in ("categories", "dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo"):
         by_script, by_make = shell.calls(shell.script(verb))[0], shell.calls(shell.make(verb))[0]
         assert (by_script["module"], by_script["arguments"]) == (by_make["module"], by_make["arguments"])
 
@@ -66,6 +67,16 @@ def test_options_are_passed_only_when_set(call, shell):
     options = ["--steps", "10", "--batch-size", "4", "--learning-rate", "1e-3"]
     assert call("train", **settings)["arguments"] == [*chosen, *options, *home]
     assert call("eval", GRAPH="exported")["arguments"] == [*chosen, "--graph", "exported", *home]
+
+
+def test_categories_are_listed_as_json_when_that_is_asked_for(call, shell):
+    plain = call("categories", CATEGORIES="bear", SPLITS="val")
+    coco = ["--categories", "bear", "--splits", "val", "--coco-url", "http://images.cocodataset.org"]
+    assert (plain["module"], plain["arguments"]) == ("todus.coco.statistics", [*coco, "--home", str(shell.folder)])
+    for value in ("", "0"):
+        assert "--json" not in call("categories", JSON=value)["arguments"]
+    assert "--json" in call("categories", JSON="1")["arguments"]
+    assert "JSON=yes" in shell.the_error(shell.script("categories", JSON="yes"))
 
 
 def test_checkpoint_prefix_is_another_name_for_checkpoint(call, shell):

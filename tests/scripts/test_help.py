@@ -6,8 +6,8 @@ from pathlib import Path
 from todus.coco import categories, raw_data
 
 VERBS = {
-    *("help", "install", "demo", "dataset-limited", "dataset-complete", "model", "train", "eval", "export"),
-    *("test", "lint", "clean", "clean-dataset", "clean-model", "clean-venv"),
+    *("help", "install", "demo", "dataset-limited", "dataset-complete", "models", "model", "train", "eval", "export"),
+    *("categories", "status", "bench-dataset", "test", "lint", "clean", "clean-dataset", "clean-model", "clean-venv"),
 }
 NO_VERBS = {"util", "find-python", "build-venv"}  # scripts that other scripts and the Makefile use
 

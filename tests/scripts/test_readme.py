@@ -24,10 +24,16 @@ def test_its_variables_are_those_of_the_makefile() -> None:
     assert used <= known, used - known
 
 
-def test_its_models_are_the_catalogue_s_with_the_same_figures() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\d+x\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
-    facts = {name: (f["input"], str(f["coco_map"]), str(f["ms"])) for name, f in catalogue.load().items()}
-    assert {name: tuple(figures) for name, *figures in rows} == facts
+def test_the_models_it_shows_have_the_figures_of_the_catalogue() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| (\d+[x-]\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
+    table = README.split("| model | input |")[1].split("\n\n")[0]
+    assert len(rows) == len(table.splitlines()) - 2 > 5, "a row that is not understood is not compared"
+    zoo = catalogue.load()
+    for name, *figures in rows:
+        facts = zoo[name]
+        assert figures == [facts["input"], str(facts["coco_map"]), str(facts["ms"])], name
+        assert "device" not in facts, "the column is headed Titan X"
+    assert f"lists all {len(zoo)} that" in README
 
 
 def test_what_it_links_to_is_there() -> None:

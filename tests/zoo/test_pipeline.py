@@ -74,9 +74,82 @@ def test_inception_is_told_to_take_its_settings_from_the_pipeline(extractor, tol
     assert extractor.override_base_feature_extractor_hyperparams == told
 
 
-def test_only_ssd_models_are_taken(home):
-    with pytest.raises(UserError, match="this is a faster_rcnn model; only SSD"):
-        configured(pipelines.parse("model { faster_rcnn { num_classes: 90 } }"), home)
+def test_a_family_that_cannot_be_cut_is_refused(home):
+    with pytest.raises(UserError, match="this is a center_net model; only ssd and faster_rcnn"):
+        configured(pipelines.parse("model { center_net { num_classes: 90 } }"), home)
+
+
+FASTER_RCNN = """
+model { faster_rcnn { num_classes: 90 feature_extractor { type: "faster_rcnn_inception_v2" } PREDICTOR } }
+train_config { batch_size: 1 }
+train_input_reader { label_map_path: "PATH_TO_BE_CONFIGURED/x" }
+eval_config { num_examples: 8000 max_evals: 10 }
+"""
+MASKS = "second_stage_box_predictor { mask_rcnn_box_predictor { predict_instance_masks: true } }"
+
+
+@pytest.mark.parametrize(("predictor", "reads_masks"), [("", False), (MASKS, True)])
+def test_faster_and_mask_rcnn(predictor, reads_masks, home):
+    ready = configured(pipelines.parse(FASTER_RCNN.replace("PREDICTOR", predictor)), home)
+    assert ready.model.faster_rcnn.num_classes == 3
+    assert ready.train_config.fine_tune_checkpoint.endswith("training/model.ckpt-0")
+    for reader in (ready.train_input_reader, ready.eval_input_reader[0]):
+        assert reader.load_instance_masks == reads_masks
+        assert ("PNG_MASKS" in str(reader)) == reads_masks
+    assert zoo_pipeline.has_masks(ready) == reads_masks
+
+
+def settled(home: Home, text: str = TINY_PIPELINE, **settings) -> pipelines.Pipeline:
+    shipped = pipelines.parse(text)
+    start = home.model("x").training / "model.ckpt-0"
+    return zoo_pipeline.configure(shipped, home.dataset("limited"), 3, 41, start, zoo_pipeline.Settings(**settings))
+
+
+QUANTIZED = "graph_rewriter { quantization { delay: 48000 weight_bits: 8 activation_bits: 8 } }"
+
+
+def test_quantization_is_configured_if_asked_for(home):
+    assert not settled(home).HasField("graph_rewriter")
+    assert not settled(home, quantize=False).HasField("graph_rewriter")
+    assert not settled(home, quant_delay=100).HasField("graph_rewriter")
+    asked = settled(home, quantize=True).graph_rewriter.quantization
+    assert (asked.delay, asked.weight_bits, asked.activation_bits) == (0, 8, 8)
+    assert settled(home, quantize=True, quant_delay=700).graph_rewriter.quantization.delay == 700
+
+
+def test_a_quantized_model_stays_quantized_unless_told_otherwise(home):
+    text = TINY_PIPELINE + QUANTIZED
+    assert settled(home, text).graph_rewriter.quantization.delay == 48000
+    assert settled(home, text, quantize=True).graph_rewriter.quantization.delay == 48000
+    assert settled(home, text, quant_delay=0).graph_rewriter.quantization.delay == 0
+    assert not settled(home, text, quantize=False).HasField("graph_rewriter")
+
+
+def test_the_batch_size_is_the_user_s(home):
+    assert settled(home).train_config.batch_size == 8
+    assert settled(home, batch_size=3).train_config.batch_size == 3
+    assert settled(home, batch_size=3).eval_config.batch_size == 1
+
+
+def test_a_batch_for_tpus_is_made_one_for_a_machine_and_the_rate_with_it():
+    shipped = pipelines.parse(TINY_PIPELINE)
+    assert zoo_pipeline.for_one_machine(shipped) == shipped
+    rates = shipped.train_config.optimizer.momentum_optimizer.learning_rate.manual_step_learning_rate
+    rates.initial_learning_rate = 0.8
+    rates.schedule.add(step=10, learning_rate=0.08)
+    shipped.train_config.batch_size = 1024
+    shipped.train_config.sync_replicas = True
+    fit = zoo_pipeline.for_one_machine(shipped).train_config
+    assert (fit.batch_size, fit.sync_replicas) == (32, False)
+    fitted = fit.optimizer.momentum_optimizer.learning_rate.manual_step_learning_rate
+    assert fitted.initial_learning_rate == pytest.approx(0.025)
+    assert fitted.schedule[0].learning_rate == pytest.approx(0.0025)
+
+
+def test_configuring_again_changes_nothing(home):
+    once = settled(home, quantize=True, quant_delay=5)
+    start = home.model("x").training / "model.ckpt-0"
+    assert zoo_pipeline.configure(once, home.dataset("limited"), 3, 41, start) == once
 
 
 def test_the_changes_are_told_as_they_stand_in_the_file(home):

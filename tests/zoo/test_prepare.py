@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
-from todus.layout import COCO_LABEL_MAP, Dataset, Home, Model
+from todus.layout import Dataset, Home, Model
 from todus.zoo import archive, prepare, prepared
+from todus.zoo.pipeline import Settings
 
 
 @pytest.fixture
@@ -25,28 +27,6 @@ def limited(tmp_path) -> Dataset:
 @pytest.fixture
 def complete(tmp_path) -> Dataset:
     return Home(tmp_path).dataset("complete")
-
-
-def test_categories_are_found_by_name_whatever_the_dataset_numbers_them(limited):
-    categories = LabelMap({1: "zebra", 2: "person", 7: "stop sign"})
-    assert prepare.kept_classes(limited, categories, 90) == [24, 1, 13]
-
-
-def test_a_category_that_the_model_does_not_know_is_refused(limited, complete):
-    categories = LabelMap({1: "zebra", 2: "unicorn", 3: "griffin"})
-    for dataset in (limited, complete):
-        with pytest.raises(UserError, match="does not know unicorn, griffin, only COCO's 80"):
-            prepare.kept_classes(dataset, categories, 90)
-
-
-def test_a_complete_dataset_keeps_every_class(complete):
-    assert prepare.kept_classes(complete, label_map.read(COCO_LABEL_MAP), 90) == list(range(1, 91))
-    assert prepare.kept_classes(complete, LabelMap({1: "person", 24: "zebra"}), 90) == list(range(1, 91))
-
-
-def test_a_complete_dataset_with_ids_of_its_own_is_refused(complete):
-    with pytest.raises(UserError, match="number zebra otherwise than COCO"):
-        prepare.kept_classes(complete, LabelMap({1: "person", 2: "zebra"}), 90)
 
 
 def test_a_dataset_that_is_not_prepared_gets_the_verb_that_makes_it(limited, complete):
@@ -66,6 +46,7 @@ def model(tmp_path) -> Model:
 
 ZEBRAS = LabelMap({1: "stop sign", 2: "zebra"})
 PERSONS = LabelMap({1: "person"})
+AS_IT_IS = Settings()
 
 
 def put_checkpoint(model: Model, step: int) -> None:
@@ -90,7 +71,10 @@ def test_where_nothing_was_trained_nothing_can_be_lost(model, tmp_path):
 @pytest.fixture
 def unpacked(model, limited) -> Model:
     """A model whose archive is unpacked, beside a limited dataset with two categories."""
-    files = {model.zoo_pipeline: TINY_PIPELINE, limited.manifest: json.dumps({"splits": {"val": {"images": 5}}})}
+    files = {
+        model.zoo_pipeline: TINY_PIPELINE,
+        limited.manifest: json.dumps({"splits": {"val": {"images": 5}}, "parameters": {"masks": False}}),
+    }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -119,7 +103,7 @@ def test_a_checkpoint_has_to_fit_its_pipeline(change, found, unpacked, limited, 
     variables = {name: np.zeros(shape, np.float32) for name, shape in put.items()}
     checkpoint.write(unpacked.pretrained / "model.ckpt", {"x": np.zeros(1)})
     assert archive.checkpoint(unpacked).name == "model.ckpt"
-    pipeline = prepare.configured_pipeline(unpacked, limited, ZEBRAS)
+    pipeline = prepare.configured_pipeline(prepare.current_pipeline(unpacked), unpacked, limited, ZEBRAS, AS_IT_IS)
     if found is None:
         prepare.require_variables(variables, unpacked, pipeline)
     else:
@@ -130,14 +114,23 @@ def test_a_checkpoint_has_to_fit_its_pipeline(change, found, unpacked, limited, 
 def test_a_model_is_prepared_when_pipeline_checkpoint_and_categories_are_those_of_the_dataset(
     unpacked, limited, complete, capsys
 ):
-    assert not prepare.is_prepared(unpacked, limited, ZEBRAS)
-    prepare.write_pipeline(unpacked, prepare.configured_pipeline(unpacked, limited, ZEBRAS))
+    assert not prepare.is_prepared(unpacked, limited, ZEBRAS, AS_IT_IS)
+    before = prepare.current_pipeline(unpacked)
+    prepare.write_pipeline(
+        unpacked,
+        before,
+        prepare.configured_pipeline(prepare.current_pipeline(unpacked), unpacked, limited, ZEBRAS, AS_IT_IS),
+    )
     assert "num_classes: 2" in capsys.readouterr().out
-    assert not prepare.is_prepared(unpacked, limited, ZEBRAS), "without a checkpoint there is nothing to start from"
+    assert not prepare.is_prepared(unpacked, limited, ZEBRAS, AS_IT_IS), (
+        "without a checkpoint there is nothing to start from"
+    )
     put_checkpoint(unpacked, 0)
-    assert prepare.is_prepared(unpacked, limited, ZEBRAS)
-    assert not prepare.is_prepared(unpacked, limited, PERSONS)
-    assert not prepare.is_prepared(unpacked, complete, ZEBRAS)
+    assert prepare.is_prepared(unpacked, limited, ZEBRAS, AS_IT_IS)
+    assert not prepare.is_prepared(unpacked, limited, PERSONS, AS_IT_IS)
+    complete.manifest.parent.mkdir(parents=True)
+    shutil.copy(limited.manifest, complete.manifest)
+    assert not prepare.is_prepared(unpacked, complete, ZEBRAS, AS_IT_IS)
 
 
 def full_checkpoint(model: Model) -> None:
@@ -151,7 +144,7 @@ def full_checkpoint(model: Model) -> None:
 
 def test_a_cut_that_is_broken_off_leaves_a_model_that_is_not_prepared(unpacked, limited, monkeypatch):
     full_checkpoint(unpacked)
-    prepare.configure(unpacked, limited, ZEBRAS)
+    prepare.configure(unpacked, limited, ZEBRAS, AS_IT_IS)
     prepared.require_model(unpacked)
     edited = unpacked.pipeline.read_text().replace("batch_size: 8", "batch_size: 5")
     unpacked.pipeline.write_text(edited)
@@ -162,18 +155,50 @@ def test_a_cut_that_is_broken_off_leaves_a_model_that_is_not_prepared(unpacked, 
 
     monkeypatch.setattr(checkpoint, "write", broken_off)
     with pytest.raises(KeyboardInterrupt):
-        prepare.configure(unpacked, limited, PERSONS)
+        prepare.configure(unpacked, limited, PERSONS, AS_IT_IS)
     monkeypatch.undo()
-    assert not prepare.is_prepared(unpacked, limited, PERSONS)
+    assert not prepare.is_prepared(unpacked, limited, PERSONS, AS_IT_IS)
     with pytest.raises(UserError, match="is not prepared"):
         prepared.require_model(unpacked)
 
-    prepare.configure(unpacked, limited, PERSONS)
-    assert prepare.is_prepared(unpacked, limited, PERSONS)
-    assert unpacked.replaced_pipeline.read_text() == edited, "the user's edits are kept"
+    prepare.configure(unpacked, limited, PERSONS, AS_IT_IS)
+    assert prepare.is_prepared(unpacked, limited, PERSONS, AS_IT_IS)
+    assert "batch_size: 5" in unpacked.pipeline.read_text(), "the user's edits are kept"
+    assert "num_classes: 1" in unpacked.pipeline.read_text()
+    assert not unpacked.replaced_pipeline.exists()
 
 
-def test_a_model_of_other_classes_than_coco_s_is_refused(limited):
-    for count in (2, 601):
-        with pytest.raises(UserError, match=f"{count} classes"):
-            prepare.kept_classes(limited, ZEBRAS, count)
+def test_other_settings_write_the_pipeline_only(unpacked, limited, capsys):
+    full_checkpoint(unpacked)
+    prepare.configure(unpacked, limited, ZEBRAS, AS_IT_IS)
+    unpacked.pipeline.write_text(unpacked.pipeline.read_text().replace("batch_size: 8", "batch_size: 5"))
+    cut = {path: path.stat().st_mtime_ns for path in unpacked.training.iterdir()}
+    capsys.readouterr()
+    quantized = Settings(quantize=True, quant_delay=300)
+    assert not prepare.is_prepared(unpacked, limited, ZEBRAS, quantized)
+    prepare.configure(unpacked, limited, ZEBRAS, quantized)
+    told = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert any("delay: 300" in line for line in told)
+    assert all(line.startswith("+") for line in told), "nothing of the user's was taken away"
+    assert {path: path.stat().st_mtime_ns for path in unpacked.training.iterdir()} == cut
+    assert prepare.is_prepared(unpacked, limited, ZEBRAS, quantized)
+    assert prepare.is_prepared(unpacked, limited, ZEBRAS, AS_IT_IS), "what was set stays"
+    assert "batch_size: 5" in unpacked.pipeline.read_text()
+
+
+def test_a_category_that_the_model_never_saw_starts_untrained_and_the_others_trained(unpacked, limited, capsys):
+    full_checkpoint(unpacked)
+    prefix = unpacked.pretrained / "model.ckpt"
+    variables = {name: values + 7 for name, values in checkpoint.read(prefix).items() if values.dtype == np.float32}
+    checkpoint.write(prefix, variables)
+    categories = LabelMap({1: "unicorn", 2: "zebra"})
+    label_map.write(limited.label_map, categories)
+    prepare.configure(unpacked, limited, categories, AS_IT_IS)
+    assert "has never seen unicorn: to be trained first (zebra keep" in capsys.readouterr().out
+    cut = checkpoint.read(checkpoint.at_step(unpacked.training, 0))
+    head = cut[HEAD.replace("biases", "weights")]
+    columns = head.reshape(-1, 6, 3)
+    assert (columns[..., [0, 2]] == 7).all()
+    assert (np.abs(columns[..., 1]) < 1).all()
+    assert columns[..., 1].std() > 0
+    assert (cut[HEAD].reshape(6, 3)[:, [0, 2]] == 7).all()

@@ -26,25 +26,31 @@ class DetectionGraph:
     outputs: detection_boxes float32 [batch, n, 4] (ymin, xmin, ymax, xmax, normalised to 0..1), detection_scores
       float32 [batch, n], detection_classes float32 [batch, n] (ids of the label map), num_detections float32
       [batch], and the API's raw and multi-class variants.
-    box_encodings: float32 [batch, anchors, 4], before decoding and non-maximum suppression.
-    class_scores: float32 [batch, anchors, 1 + classes], converted by the pipeline's score converter; background first.
+    box_encodings: before decoding and non-maximum suppression. SSD: float32 [batch, anchors, 4]. With two stages:
+      float32 [batch * proposals, classes, 4], or [batch * proposals, 1, 4] where the classes share a box.
+    class_logits: float32 [batch, anchors, 1 + classes], or [batch * proposals, 1 + classes] with two stages;
+      background first, unless the pipeline has none (`add_background_class: false`).
+    class_scores: the same, converted by the pipeline's score converter.
+    predictions: all that the detector's predict() returned, by the API's names.
     """
 
     graph: tf.Graph
     image_tensor: tf.Tensor
     outputs: dict[str, tf.Tensor]
     box_encodings: tf.Tensor
+    class_logits: tf.Tensor
     class_scores: tf.Tensor
+    predictions: dict[str, tf.Tensor]
 
 
-def build(pipeline: Pipeline, is_training: bool):
-    """The API's DetectionModel for `pipeline`.
+def build(pipeline: Pipeline, is_training: bool, add_summaries: bool = False):
+    """The API's DetectionModel for `pipeline`; `add_summaries`: with its own figures for TensorBoard.
 
     Raises:
       UserError: the API has no such feature extractor or refuses the pipeline.
     """
     try:
-        return model_builder.build(pipeline.model, is_training=is_training)
+        return model_builder.build(pipeline.model, is_training=is_training, add_summaries=add_summaries)
     except ValueError as error:
         raise UserError(f"the Object Detection API refuses this pipeline.config: {error}") from error
 
@@ -61,15 +67,15 @@ def build_graph(pipeline: Pipeline) -> DetectionGraph:
             output_collection_name="inference_op",
             graph_hook_fn=None,
         )
-        heads = model.predictions
-        score_converter = model.detection_model._score_conversion_fn  # the API offers it no other way
-        return DetectionGraph(
-            graph,
-            inputs["inputs"],
-            outputs,
-            heads["box_encodings"],
-            score_converter(heads["class_predictions_with_background"]),
-        )
+        return DetectionGraph(graph, inputs["inputs"], outputs, *_heads(model), model.predictions)
+
+
+def _heads(model: _KeepsPredictions) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Box encodings, class logits and class scores. The API offers the score converter no other way."""
+    logits = model.predictions["class_predictions_with_background"]
+    if "refined_box_encodings" in model.predictions:
+        return model.predictions["refined_box_encodings"], logits, model._second_stage_score_conversion_fn(logits)
+    return model.predictions["box_encodings"], logits, model._score_conversion_fn(logits)
 
 
 class _KeepsPredictions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -17,6 +18,9 @@ from contextlib import contextmanager
 from types import ModuleType
 
 _installed = False
+
+# MnasFPN logs each of its layers as an error. Can go when it does not.
+_CHATTERS = "ssd_mobilenet_v2_mnasfpn_feature_extractor.py"
 
 
 def install() -> None:
@@ -50,8 +54,9 @@ def _import_tensorflow() -> None:
     with _without_start_up_chatter():
         import tensorflow.compat.v1 as tf
     tf.logging.set_verbosity(tf.logging.ERROR)
-    for call in ("layer.apply", "tf.keras.backend.set_learning_phase"):  # made by the API; no user can act on them
-        warnings.filterwarnings("ignore", message=f"`{call}` is deprecated")
+    for call in ("layer.apply", "tf.layers.flatten", "tf.keras.backend.set_learning_phase"):
+        warnings.filterwarnings("ignore", message=f"`{call}` is deprecated")  # made by the API; no user can act on them
+    logging.getLogger("tensorflow").addFilter(lambda record: not record.pathname.endswith(_CHATTERS))
 
 
 @contextmanager

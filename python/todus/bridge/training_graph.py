@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+from todus.bridge import detection_model
 from todus.bridge.graph_mode import tf
 from todus.bridge.pipeline import Pipeline
 
 from object_detection import inputs, model_lib
-from object_detection.builders import model_builder
 from object_detection.utils import config_util
 
 
@@ -42,7 +42,7 @@ def build(pipeline: Pipeline) -> TrainingGraph:
         tf.add_to_collection(tf.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
         features, labels = iterator.get_next()
     model_fn = model_lib.create_model_fn(
-        functools.partial(model_builder.build, model_config=pipeline.model),
+        functools.partial(detection_model.build, pipeline),
         config_util.create_configs_from_pipeline_proto(pipeline),
     )
     spec = model_fn(features, labels, "train")

@@ -96,7 +96,10 @@ def without_step(variables: list | dict) -> list | dict:
 
 
 def set_score_threshold(pipeline: pipelines.Pipeline, threshold: float) -> None:
-    pipeline.model.ssd.post_processing.batch_non_max_suppression.score_threshold = threshold
+    """Set what the detector itself drops, after its last stage."""
+    model = getattr(pipeline.model, pipelines.meta_architecture(pipeline))
+    last = model.post_processing if hasattr(model, "post_processing") else model.second_stage_post_processing
+    last.batch_non_max_suppression.score_threshold = threshold
 
 
 def from_frozen_graph(path: Path, choose_labels: Callable[[int | None], LabelMap]) -> Detector:

@@ -27,7 +27,8 @@ from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.evaluation import report, scoring
 from todus.layout import COCO_LABEL_MAP, LABELS, Dataset, Model
-from todus.zoo import archive, prepared
+from todus.zoo import archive, prepared, pretrained
+from todus.zoo import pipeline as zoo_pipeline
 
 NOTEWORTHY_THRESHOLD = 0.01  # scores below it hardly count
 IMAGES_AT_A_TIME = 2  # threads: one decodes and waits while the other's graph runs
@@ -83,7 +84,8 @@ def open_detector(model: Model, graph: str, checkpoint_name: str):
     if graph == "pretrained":
         zoo = pipelines.load(model.zoo_pipeline)
         prefix = archive.checkpoint(model)
-        return "pretrained", detectors.from_checkpoint(zoo, prefix, label_map.read(COCO_LABEL_MAP))
+        known = pretrained.categories(model, zoo_pipeline.detector(zoo).num_classes)
+        return "pretrained", detectors.from_checkpoint(zoo, prefix, known)
     if graph == "exported":
         return "exported", detectors.from_frozen_graph(model.frozen_graph, lambda _: exported_labels(model))
     path = Path(graph).expanduser().resolve()

@@ -25,7 +25,7 @@ def export(model: Model, checkpoint_name: str) -> None:
     prepared.require_model(model)
     prefix = checkpoint.chosen(model.training, checkpoint_name)
     source = f"{prefix.name}\n"
-    source_file = model.inference_graph / "exported-from.txt"
+    source_file = model.export_source
     if (
         source_file.is_file()
         and source_file.read_text(encoding="utf-8") == source

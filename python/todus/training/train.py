@@ -13,8 +13,7 @@ import time
 from todus import checkpoint, command, progress
 from todus.bridge import pipeline as pipelines
 from todus.layout import Model
-from todus.training import learning_rate
-from todus.zoo import prepared
+from todus.zoo import learning_rate, prepared
 
 SAVE_EVERY = 600.0  # seconds, as the API's own trainer does
 
@@ -23,6 +22,7 @@ def train(model: Model, steps: int | None, batch_size: int | None, base_rate: fl
     """Raises UserError if the model or its dataset is not prepared, or no longer belong together."""
     prepared.require(model, "train")
     pipeline = pipelines.load(model.pipeline)
+    prepared.require_masks(pipeline)
     steps = steps or pipeline.train_config.num_steps
     newest = checkpoint.newest(model.training)
     if checkpoint.step_of(newest) >= steps:

@@ -1,20 +1,28 @@
-"""Fetch a model's archive from the zoo and unpack it as `pretrained/`."""
+"""Fetch a model's archive from the zoo and unpack it as `pretrained/`; find the checkpoint that it came with."""
 
 from __future__ import annotations
 
-import gzip
+import dataclasses
 import os
+import re
 import shutil
-import tarfile
-import zlib
-from pathlib import Path, PurePosixPath
+from collections import defaultdict
+from pathlib import Path
 
+from todus import checkpoint as checkpoints
 from todus import download, files, progress
 from todus.errors import UserError
 from todus.layout import Home, Model
-from todus.zoo import catalogue
+from todus.zoo import catalogue, tarball
 
 PIPELINE = "pipeline.config"
+NO_ZOO_ARCHIVE = "it is not an archive of the TensorFlow 1 detection zoo"
+# A page that a server sends for any address is not waited for long.
+PATIENCE = dataclasses.replace(download.PATIENT, bad_files=2)
+
+_SCRATCH = ".unpacking"  # beside the files that stay; removed before they get their place
+_PART = re.compile(r"(?P<prefix>model\.ckpt.*?)\.(?P<part>index|data-\d{5}-of-(?P<parts>\d{5}))")
+_STATE = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"]*/)?(?P<name>[^"/]+)"', re.MULTILINE)
 
 
 def fetch(name: str, zoo_url: str, home: Home) -> Path:
@@ -22,7 +30,7 @@ def fetch(name: str, zoo_url: str, home: Home) -> Path:
 
     Raises:
       UserError: the official zoo has no such model, or the server does not.
-      WorldError: the download failed.
+      WorldError: the download failed, or what came is no archive.
     """
     archive = home.model_archives / f"{name}.tar.gz"
     if archive.is_file():  # of whatever zoo: the user is told, since ZOO_URL may name another
@@ -32,7 +40,7 @@ def fetch(name: str, zoo_url: str, home: Home) -> Path:
         catalogue.check_known(name)
     url = f"{_as_url(zoo_url)}/{name}.tar.gz"
     try:
-        download.fetch(url, archive, what=archive.name)
+        download.fetch(url, archive, what=archive.name, patience=PATIENCE, check=tarball.wrong_start)
     except download.NotFound:
         raise UserError(f"no model {name!r} at {url}; {catalogue.nearest(name)}") from None
     return archive
@@ -46,42 +54,99 @@ def _as_url(zoo_url: str) -> str:
 def unpack(archive: Path, model: Model) -> None:
     """Unpack a zoo archive to `pretrained/`, whole or not at all; the zoo's pipeline becomes pipeline.config.zoo.
 
-    Only plain files below the folder that holds pipeline.config are taken.
+    Only what is in the folder of pipeline.config and model.ckpt is taken. Of several such folders (some archives hold
+    fp32/ and uint8/) it is the one highest up, then the first by name.
 
     Raises:
-      UserError: the archive is cut off, tries to write outside, or holds no pipeline and checkpoint.
+      UserError: the archive is damaged or hostile, or holds no pipeline and whole checkpoint.
+      WorldError: the disk is too small.
     """
     with files.atomic_folder(model.pretrained) as unfinished:
-        try:
-            with gzip.open(archive) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as tar:
-                _extract(tar, archive, unfinished)
-                while unzipped.read(1 << 20):  # tar stops before the end, where gzip's checksum of all of it is
-                    pass
-        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # a full disk is not the archive's fault
-                raise
-            raise UserError(f"{archive} is damaged ({error}); delete it and run again to fetch it anew") from None
+        everything = unfinished / _SCRATCH
+        everything.mkdir()
+        tarball.extract(archive, everything)
+        for path in _model_in(everything, archive).iterdir():
+            os.replace(path, unfinished / path.name)
+        shutil.rmtree(everything)
         os.replace(unfinished / PIPELINE, unfinished / model.zoo_pipeline.name)
-        if not list(unfinished.glob("model.ckpt*.index")):
-            raise UserError(f"{archive} holds no model.ckpt; it is not an archive of the TensorFlow 1 detection zoo")
+        _checkpoint_in(unfinished, f"{archive} holds", NO_ZOO_ARCHIVE)
 
 
-def _extract(tar: tarfile.TarFile, archive: Path, folder: Path) -> None:
-    members = [(PurePosixPath(member.name), member) for member in tar.getmembers()]
-    for path, member in members:
-        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
-            raise UserError(f"{archive} holds {member.name!r}, which no zoo archive does; do not trust it, delete it")
-    tops = sorted((path.parent for path, _ in members if path.name == PIPELINE), key=lambda top: len(top.parts))
-    if not tops:
-        raise UserError(f"{archive} holds no {PIPELINE}; it is not an archive of the TensorFlow 1 detection zoo")
-    for path, member in members:
-        if member.isfile() and path.is_relative_to(tops[0]):
-            target = folder / path.relative_to(tops[0])
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tar.extractfile(member) as source, target.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
+def _model_in(everything: Path, archive: Path) -> Path:
+    """The folder of the model among all that an archive brought."""
+    folders = [path.parent for path in everything.rglob(PIPELINE) if path.is_file()]
+    if not folders:
+        raise UserError(f"{archive} holds no {PIPELINE}; {NO_ZOO_ARCHIVE}")
+    with_checkpoint = [folder for folder in folders if _parts_of_checkpoints(folder)]
+    models = sorted(with_checkpoint or folders, key=lambda folder: (len(folder.parts), folder.name))
+    others = [str(folder.relative_to(everything)) for folder in models[1:] if with_checkpoint]
+    if others:
+        taken = models[0].relative_to(everything)
+        progress.say(f"{archive.name} holds several models: taking {taken}, leaving out {', '.join(others)}")
+    return models[0]
+
+
+def adopt(model: Model) -> bool:
+    """Take a `pretrained/` that the user has filled by hand from an unpacked archive; False if there is none.
+
+    Raises:
+      UserError: it holds a pipeline but no whole checkpoint.
+    """
+    if model.zoo_pipeline.exists() or not model.pipeline.is_file():
+        return False
+    checkpoint(model)
+    os.replace(model.pipeline, model.zoo_pipeline)
+    progress.say(f"using the files in {progress.shown(model.pretrained)} as they are, without fetching any")
+    return True
 
 
 def checkpoint(model: Model) -> Path:
-    """The prefix of the checkpoint that the archive came with: `model.ckpt`, or `model.ckpt-NNN`."""
-    return sorted(model.pretrained.glob("model.ckpt*.index"))[-1].with_suffix("")
+    """The prefix of the checkpoint that the archive came with: `model.ckpt`, or `model.ckpt-NNN`.
+
+    Of several it is the one that the file `checkpoint` beside them names, else the one with the highest step.
+
+    Raises:
+      UserError: there is none, or a part of it is missing.
+    """
+    folder = progress.shown(model.pretrained)
+    return _checkpoint_in(model.pretrained, f"{folder} holds", f"move {folder} away and run make model again")
+
+
+def _checkpoint_in(folder: Path, holds: str, remedy: str) -> Path:
+    """As `checkpoint`; `holds` and `remedy` begin and end the line that says what is missing."""
+    parts = _parts_of_checkpoints(folder)
+    if not parts:
+        raise UserError(f"{holds} no model.ckpt; {remedy}")
+    whole = [name for name, present in parts.items() if not _missing_part(present)]
+    named = _named_by_state(folder)
+    chosen = named if named in parts else max(whole or parts, key=lambda name: checkpoints.step_of(folder / name))
+    missing = _missing_part(parts[chosen])
+    if missing:
+        raise UserError(f"{holds} {chosen} without {chosen}.{missing}; {remedy}")
+    return folder / chosen
+
+
+def _parts_of_checkpoints(folder: Path) -> dict[str, set[str]]:
+    """`{"model.ckpt": {"index", "data-00000-of-00001"}}`: the files of each checkpoint in a folder."""
+    parts = defaultdict(set)
+    for path in folder.iterdir():
+        match = _PART.fullmatch(path.name)
+        if match:
+            parts[match["prefix"]].add(match["part"])
+    return dict(parts)
+
+
+def _missing_part(present: set[str]) -> str | None:
+    """The first file that a checkpoint lacks: its index, or one of the shards that the name of another announces."""
+    shards = max((int(part.rpartition("-")[2]) for part in present if part != "index"), default=1)
+    wanted = ["index", *(f"data-{shard:05d}-of-{shards:05d}" for shard in range(shards))]
+    return next((part for part in wanted if part not in present), None)
+
+
+def _named_by_state(folder: Path) -> str | None:
+    """The checkpoint that TensorFlow's own note of the latest one names, wherever that lay when it was written."""
+    state = folder / "checkpoint"
+    if not state.is_file():
+        return None
+    match = _STATE.search(state.read_text(encoding="utf-8", errors="replace"))
+    return match["name"] if match else None

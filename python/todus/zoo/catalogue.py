@@ -31,8 +31,14 @@ def check_known(name: str) -> None:
 
 
 def nearest(name: str) -> str:
-    """`did you mean X, Y? all: ...`, for the end of an error message."""
-    names = list(load())
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    """`did you mean X or Y? make models lists all`, for the end of an error message."""
+    close = _nearest(name.lower(), list(load())) if name else []
     meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}known: {' '.join(names)}"
+    return f"{meant}make models lists all"
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """At most three: those that have every word of `name` in theirs, then those that look like it."""
+    with_words = [other for other in known if all(word in other for word in name.split("_"))]
+    alike = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return list(dict.fromkeys([*with_words, *alike]))[:3]

@@ -4,6 +4,7 @@
 
 Leaves model/NAME/pretrained/ (the zoo's files and the configured pipeline.config) and model/NAME/training/ with
 model.ckpt-0, the detector that already knows the categories kept: it can be evaluated, exported and trained at once.
+Run again, it sets in pipeline.config what has changed and leaves the rest of it as it is, your edits included.
 """
 
 from __future__ import annotations
@@ -19,46 +20,57 @@ from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
-from todus.layout import COCO_LABEL_MAP, Dataset, Home, Model
-from todus.zoo import archive, catalogue, class_head
+from todus.layout import Dataset, Home, Model
+from todus.zoo import archive, catalogue, class_head, prepared, pretrained
 from todus.zoo import pipeline as zoo_pipeline
+from todus.zoo.pipeline import Settings
 
-COCO_CLASSES = 90  # of the zoo's COCO models: the highest id, its holes included
+SEED = 0  # of the columns of categories that the model never saw
 
 
-def prepare(model: Model, dataset: Dataset, zoo_url: str, home: Home) -> None:
+def prepare(model: Model, dataset: Dataset, zoo_url: str, home: Home, settings: Settings) -> None:
     """Make `model` ready for `dataset`; what is there already is kept.
 
     Raises:
-      UserError: the dataset is not prepared, there is no such model, its archive is not one of the zoo, a category is
-        not in it, or training/ holds a run for other categories. A model that was not there before leaves nothing.
+      UserError: the dataset is not prepared, there is no such model, its archive is not one of the zoo, or training/
+        holds a run for other categories. A model that was not there before leaves nothing.
     """
     categories = categories_of(dataset)
-    if is_prepared(model, dataset, categories):
+    if is_prepared(model, dataset, categories, settings):
         progress.already_there(model.pipeline, f"model {model.name} is ready for dataset {dataset.name}")
         return
     refuse_to_lose_training(model, categories)
-    is_new = not model.zoo_pipeline.is_file()
+    is_new = not model.zoo_pipeline.is_file() and not archive.adopt(model)
     if is_new:
         started = time.monotonic()
         archive.unpack(archive.fetch(model.name, zoo_url, home), model)
         progress.made(model.pretrained, started)
     try:
-        configure(model, dataset, categories)
+        configure(model, dataset, categories, settings)
     except UserError:
         if is_new:
             shutil.rmtree(model.pretrained)
         raise
 
 
-def configure(model: Model, dataset: Dataset, categories: LabelMap) -> None:
-    """Cut and configure what was unpacked. From here until it ends the model counts as not prepared."""
-    pipeline = configured_pipeline(model, dataset, categories)
-    if model.pipeline.is_file():
-        os.replace(model.pipeline, model.replaced_pipeline)
-        progress.say(f"the pipeline so far, with what you may have edited, is kept as {model.replaced_pipeline.name}")
-    write_start_of_training(model, dataset, categories, pipeline)
-    write_pipeline(model, pipeline)
+def configure(model: Model, dataset: Dataset, categories: LabelMap, settings: Settings) -> None:
+    """Cut and configure what was unpacked. While the head is being cut the model counts as not prepared."""
+    before = current_pipeline(model)
+    pipeline = configured_pipeline(before, model, dataset, categories, settings)
+    if not is_cut_for(model, categories):
+        if model.pipeline.is_file():
+            os.replace(model.pipeline, model.replaced_pipeline)
+        write_start_of_training(model, dataset, categories, pipeline)
+    write_pipeline(model, before, pipeline)
+    model.replaced_pipeline.unlink(missing_ok=True)
+
+
+def current_pipeline(model: Model) -> pipelines.Pipeline:
+    """The pipeline with whatever the user has edited in it; the zoo's, fit for one machine, where there is none yet."""
+    for path in (model.pipeline, model.replaced_pipeline):  # the second where a run was broken off
+        if path.is_file():
+            return pipelines.load(path)
+    return zoo_pipeline.for_one_machine(pipelines.load(model.zoo_pipeline))
 
 
 def categories_of(dataset: Dataset) -> LabelMap:
@@ -68,11 +80,16 @@ def categories_of(dataset: Dataset) -> LabelMap:
     return label_map.read(dataset.label_map)
 
 
-def is_prepared(model: Model, dataset: Dataset, categories: LabelMap) -> bool:
-    if not model.pipeline.is_file() or checkpoint.newest(model.training) is None:
+def is_prepared(model: Model, dataset: Dataset, categories: LabelMap, settings: Settings) -> bool:
+    """Whether there is nothing to do: cut for these categories, and nothing to set in the pipeline."""
+    if not model.pipeline.is_file() or not is_cut_for(model, categories):
         return False
-    configured_for = pipelines.load(model.pipeline).train_input_reader.label_map_path
-    return configured_for == str(dataset.label_map) and label_map.read(model.label_map) == categories
+    pipeline = pipelines.load(model.pipeline)
+    return configured_pipeline(pipeline, model, dataset, categories, settings) == pipeline
+
+
+def is_cut_for(model: Model, categories: LabelMap) -> bool:
+    return checkpoint.newest(model.training) is not None and label_map.read(model.label_map) == categories
 
 
 def refuse_to_lose_training(model: Model, categories: LabelMap) -> None:
@@ -86,54 +103,48 @@ def refuse_to_lose_training(model: Model, categories: LabelMap) -> None:
 
 
 def write_start_of_training(model: Model, dataset: Dataset, categories: LabelMap, pipeline: pipelines.Pipeline) -> None:
-    """training/model.ckpt-0 and training/label_map.pbtxt: the detector cut to `categories`."""
-    newest = checkpoint.newest(model.training)
-    if newest and checkpoint.step_of(newest) > 0:
-        return  # trained for these very categories: only the pipeline is to be written again
+    """training/model.ckpt-0: the detector cut to `categories`; and beside it the label map it was cut for."""
     started = time.monotonic()
-    class_count = pipelines.load(model.zoo_pipeline).model.ssd.num_classes
-    keep = kept_classes(dataset, categories, class_count)
-    variables = class_head.cut_checkpoint(checkpoint.read(archive.checkpoint(model)), class_count, keep)
+    shipped = pipelines.load(model.zoo_pipeline)
+    class_count = zoo_pipeline.detector(shipped).num_classes
+    known = pretrained.categories(model, class_count)
+    keep = pretrained.classes(categories, known, class_count)
+    initial = initial_values(pipeline) if None in keep else None
+    variables = class_head.cut_checkpoint(checkpoint.read(archive.checkpoint(model)), shipped, keep, initial)
     require_variables(variables, model, pipeline)
     start = checkpoint.at_step(model.training, 0)
     files.write_text(model.label_map, dataset.label_map.read_text(encoding="utf-8"))
     checkpoint.write(start, variables)
     progress.made(start, started, checkpoint.size_on_disk(start))
-    if len(keep) < class_count:
-        progress.say(f"class head cut from {class_count} classes to {len(keep)}: {', '.join(categories.ids)}")
+    say_what_was_kept(categories, known, class_count, len(keep))
 
 
-def kept_classes(dataset: Dataset, categories: LabelMap, class_count: int) -> list[int]:
-    """The model's class ids that stay, by name, in the order of the dataset's label map; all for a complete dataset.
+def initial_values(pipeline: pipelines.Pipeline) -> dict:
+    from todus.bridge import detection_model
 
-    Raises:
-      UserError: a category is not among those that the model was trained for, or these are not COCO's.
-    """
-    if class_count != COCO_CLASSES:
-        raise UserError(
-            f"the model has {class_count} classes, so it is not one of the {COCO_CLASSES} class models that the zoo "
-            "trained on COCO; only those can be limited so far"
-        )
-    known = label_map.read(COCO_LABEL_MAP)
-    foreign = [name for name in categories.ids if name not in known.ids]
-    if foreign:
-        raise UserError(f"the pretrained model does not know {', '.join(foreign)}, only COCO's 80 categories")
-    if dataset.name != "complete":
-        return [known.ids[name] for name in categories.ids]
-    moved = [name for name, number in categories.ids.items() if number != known.ids[name]]
-    if moved:
-        raise UserError(f"the annotations number {', '.join(moved)} otherwise than COCO; use a limited dataset")
-    return list(range(1, class_count + 1))
+    return detection_model.initial_variables(pipeline, SEED)
 
 
-def configured_pipeline(model: Model, dataset: Dataset, categories: LabelMap) -> pipelines.Pipeline:
-    shipped = pipelines.load(model.zoo_pipeline)
+def say_what_was_kept(categories: LabelMap, known: LabelMap, before: int, after: int) -> None:
+    trained = [name for name in categories.ids if name in known.ids]
+    unknown = [name for name in categories.ids if name not in known.ids]
+    if after < before:
+        progress.say(f"class head cut from {before} classes to {after}: {', '.join(categories.ids)}")
+    if unknown:
+        rest = f" ({', '.join(trained)} keep their trained weights)" if trained else ""
+        progress.say(f"the pretrained model has never seen {', '.join(unknown)}: to be trained first{rest}")
+
+
+def configured_pipeline(
+    before: pipelines.Pipeline, model: Model, dataset: Dataset, categories: LabelMap, settings: Settings
+) -> pipelines.Pipeline:
     return zoo_pipeline.configure(
-        shipped,
+        before,
         dataset,
-        class_count=shipped.model.ssd.num_classes if dataset.name == "complete" else len(categories),
+        class_count=max(categories.names),
         validation_images=validation_images(dataset),
         start=checkpoint.at_step(model.training, 0),
+        settings=settings,
     )
 
 
@@ -156,12 +167,23 @@ def require_variables(variables: dict, model: Model, pipeline: pipelines.Pipelin
             )
 
 
-def write_pipeline(model: Model, pipeline: pipelines.Pipeline) -> None:
-    for line in zoo_pipeline.changes(pipelines.load(model.zoo_pipeline), pipeline, model.pretrained):
+def write_pipeline(model: Model, before: pipelines.Pipeline, pipeline: pipelines.Pipeline) -> None:
+    """Write the pipeline and show what is new in it."""
+    is_first = not (model.pipeline.is_file() or model.replaced_pipeline.is_file())
+    shown_against = pipelines.load(model.zoo_pipeline) if is_first else before
+    for line in zoo_pipeline.changes(shown_against, pipeline, model.pretrained):
         progress.say(f"  {line}")
     started = time.monotonic()
     pipelines.save(pipeline, model.pipeline)
     progress.made(model.pipeline, started)
+    warn_of_missing_masks(pipeline)
+
+
+def warn_of_missing_masks(pipeline: pipelines.Pipeline) -> None:
+    dataset = prepared.dataset_of(pipeline)
+    if zoo_pipeline.has_masks(pipeline) and not prepared.has_masks(dataset):
+        how = f"make dataset-{dataset.name} MASKS=1"
+        progress.say(f"note: this model predicts masks, and the dataset has none; before training: {how}")
 
 
 def main() -> None:
@@ -170,7 +192,8 @@ def main() -> None:
     if not arguments.model:
         raise UserError(f"which model? say MODEL=NAME; {catalogue.nearest('')}")
     model = home.model(arguments.model)
-    prepare(model, home.dataset(arguments.dataset), arguments.zoo_url, home)
+    settings = Settings(arguments.quantize, arguments.quant_delay, arguments.batch_size)
+    prepare(model, home.dataset(arguments.dataset), arguments.zoo_url, home, settings)
     progress.next_step(f"{command.for_model('eval', model)}  (no training needed)")
 
 
@@ -184,6 +207,19 @@ def parse_arguments() -> argparse.Namespace:
         metavar="URL",
         help="server or folder that holds NAME.tar.gz (default: %(default)s)",
     )
+    parser.add_argument(
+        "-q",
+        "--quantize",
+        type=command.switch,
+        nargs="?",
+        const=True,
+        metavar="0|1",
+        help="train with fake quantization, or without (default: as the pipeline has it)",
+    )
+    parser.add_argument(
+        "--quant-delay", type=command.not_negative, metavar="N", help="steps before fake quantization sets in"
+    )
+    parser.add_argument("--batch-size", type=command.positive(int), metavar="N", help="images a step of training")
     return parser.parse_args()
 
 

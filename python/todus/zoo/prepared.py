@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from todus import checkpoint, command
@@ -9,6 +10,7 @@ from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
 from todus.errors import UserError
 from todus.layout import SHARDS, Dataset, Model
+from todus.zoo import pipeline as zoo_pipeline
 
 
 def require_model(model: Model) -> None:
@@ -24,7 +26,7 @@ def require(model: Model, split: str) -> Dataset:
       UserError: the model is not prepared; its dataset is gone, lacks the split, or holds other categories by now.
     """
     require_model(model)
-    dataset = Dataset(Path(pipelines.load(model.pipeline).train_input_reader.label_map_path).parent)
+    dataset = dataset_of(pipelines.load(model.pipeline))
     cut_for = label_map.read(model.label_map)
     make_dataset = f"make dataset-{dataset.name}"
     if dataset.name == "limited":
@@ -40,6 +42,24 @@ def require(model: Model, split: str) -> Dataset:
     if not _is_whole(dataset, split):
         raise UserError(f'dataset {dataset.name} has no whole {split} split; run: {make_dataset} SPLITS="train val"')
     return dataset
+
+
+def require_masks(pipeline: pipelines.Pipeline) -> None:
+    """Raises UserError if the model learns from masks and its dataset has none."""
+    dataset = dataset_of(pipeline)
+    if zoo_pipeline.has_masks(pipeline) and not has_masks(dataset):
+        how = f"make dataset-{dataset.name} with the same CATEGORIES and MASKS=1"
+        raise UserError(f"the model predicts masks, and dataset {dataset.name} has no masks to learn from; run: {how}")
+
+
+def dataset_of(pipeline: pipelines.Pipeline) -> Dataset:
+    """The dataset that a pipeline was configured for."""
+    return Dataset(Path(pipeline.train_input_reader.label_map_path).parent)
+
+
+def has_masks(dataset: Dataset) -> bool:
+    """Whether the records of a dataset hold instance masks."""
+    return bool(json.loads(dataset.manifest.read_text(encoding="utf-8"))["parameters"]["masks"])
 
 
 def _is_whole(dataset: Dataset, split: str) -> bool:

@@ -26,10 +26,18 @@ def set_learning_rate(pipeline: Pipeline, rate: float) -> None:
     base = getattr(settings, _RATES[schedule][0])
     if base <= 0:
         raise UserError(f"LEARNING_RATE cannot scale a {schedule} that starts at {base}; edit pipeline.config")
+    scale(pipeline, rate / base)
+
+
+def scale(pipeline: Pipeline, factor: float) -> None:
+    """Multiply all rates of the schedule. Raises UserError if the pipeline has no schedule that has a rate."""
+    schedule, settings = _schedule(pipeline)
+    if schedule not in _RATES:
+        raise UserError(f"the learning rates of the schedule {schedule} cannot be set; edit pipeline.config")
     for name in _RATES[schedule]:
-        setattr(settings, name, getattr(settings, name) * rate / base)
+        setattr(settings, name, getattr(settings, name) * factor)
     for step in getattr(settings, "schedule", ()):  # of manual steps: each has a rate
-        step.learning_rate *= rate / base
+        step.learning_rate *= factor
 
 
 def fit_to_steps(pipeline: Pipeline, steps: int) -> None:

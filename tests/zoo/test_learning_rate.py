@@ -6,7 +6,7 @@ import pytest
 
 from todus.bridge import pipeline as pipelines
 from todus.errors import UserError
-from todus.training import learning_rate
+from todus.zoo import learning_rate
 
 
 def pipeline_of(schedule: str, optimizer: str = "rms_prop_optimizer") -> pipelines.Pipeline:
