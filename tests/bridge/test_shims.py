@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import numpy as np
@@ -117,3 +118,23 @@ def test_averaging_is_what_a_pipeline_gets_unless_it_says_otherwise():
         assert type(optimizer_of(MOMENTUM)).__name__ == "MovingAverageOptimizer"
         assert type(optimizer_of(f"{MOMENTUM} use_moving_average: false")).__name__ == "MomentumOptimizer"
     assert "use_moving_average: false" in TINY_PIPELINE
+
+
+def test_mnasfpn_s_list_of_layers_is_not_an_error_of_ours():
+    """It logs each of its layers at the level of errors; what others log still comes through."""
+    logger = logging.getLogger("tensorflow")
+    assert not logger.filter(record_of("models/ssd_mobilenet_v2_mnasfpn_feature_extractor.py"))
+    assert logger.filter(record_of("models/another.py"))
+
+
+def record_of(path: str) -> logging.LogRecord:
+    return logging.LogRecord("tensorflow", logging.ERROR, path, 1, "layer_1: Tensor", (), None)
+
+
+def test_nasnet_has_its_settings():
+    from object_detection.models import faster_rcnn_nas_feature_extractor as nas
+
+    settings = nas.nasnet.large_imagenet_config()
+    assert (settings.num_cells, settings.drop_path_keep_prob) == (18, 0.7)
+    settings.set_hparam("drop_path_keep_prob", 1.0)
+    assert settings.drop_path_keep_prob == 1.0

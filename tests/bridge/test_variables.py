@@ -49,3 +49,13 @@ def test_inception_v2_has_the_zoo_s_variables():
 def test_an_extractor_that_the_api_does_not_have_is_refused():
     with pytest.raises(UserError, match=r"refuses this pipeline.config.*ssd_mobilenet_v9"):
         detection_model.build(pipelines.parse(TINY_PIPELINE.replace("ssd_mobilenet_v1", "ssd_mobilenet_v9")), False)
+
+
+def test_a_setting_that_the_api_refuses_only_when_it_builds_its_layers_is_refused_in_one_line():
+    fpn = 'ssd_mobilenet_v1_fpn" fpn { min_level: 3 max_level: 7 }'
+    pipeline = pipelines.parse(TINY_PIPELINE.replace('ssd_mobilenet_v1"', fpn, 1))
+    pipeline.model.ssd.image_resizer.fixed_shape_resizer.height = 20
+    for build in (detection_model.variable_shapes, detection_model.build_graph):
+        with pytest.raises(UserError, match=r"refuses this pipeline.config: image size must be >= 33") as refused:
+            build(pipeline)
+        assert "\n" not in str(refused.value)

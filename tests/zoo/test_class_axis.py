@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from todus import checkpoint
 from todus.bridge import detection_model
 from todus.bridge import pipeline as pipelines
 from todus.errors import UserError
-from todus.zoo import class_axis
+from todus.layout import Model
+from todus.zoo import class_axis, prepare
 from zoo import families
-
-pytestmark = pytest.mark.filterwarnings("ignore:`tf.layers.flatten` is deprecated")  # made by the API
 
 
 def has_class_axis(name: str, axes: list[class_axis.ClassAxis]) -> bool:
@@ -119,3 +120,13 @@ def test_a_detector_without_masks_is_left_as_it_is(family):
     before = pipelines.copy(pipeline)
     class_axis.keep_mask_depth(pipeline, {})
     assert pipeline == before
+
+
+def test_a_mask_rcnn_is_prepared_with_the_depth_of_its_checkpoint(tmp_path):
+    model = Model(tmp_path / "mask_rcnn")
+    pipeline = families.pipeline(families.TWO_STAGES["mask rcnn with shared boxes"])
+    pipelines.save(pipeline, model.zoo_pipeline)
+    hidden = {"SecondStageBoxPredictor/Conv/weights": np.zeros([3, 3, 8, 256], np.float32)}
+    checkpoint.write(model.pretrained / "model.ckpt", hidden)
+    prepared = prepare.current_pipeline(model).model.faster_rcnn
+    assert prepared.second_stage_box_predictor.mask_rcnn_box_predictor.mask_prediction_conv_depth == 256

@@ -12,8 +12,6 @@ import pytest
 from zoo import cut_equality, families
 from zoo.cut_equality import KEPT, Pair
 
-pytestmark = pytest.mark.filterwarnings("ignore:`tf.layers.flatten` is deprecated")  # made by the API
-
 
 @pytest.fixture(scope="module", params=families.ALL)
 def pair(request: pytest.FixtureRequest) -> Pair:

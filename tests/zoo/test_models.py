@@ -69,7 +69,7 @@ def test_every_model_of_the_zoo_has_a_line_and_no_line_is_too_long(run, home):
         (FPN, "640x640 35 76 x x x x -"),
         ("ssdlite_mobiledet_dsp_320x320_coco_2020_05_19", "320x320 28.9 12.3³ x x x x -"),
         ("faster_rcnn_resnet50_lowproposals_coco_2018_01_28", "600-1024 - 64 x x - - -"),
-        ("faster_rcnn_nas_coco_2018_01_28", "1200x1200 43 1833 - - - - -"),
+        ("faster_rcnn_nas_coco_2018_01_28", "1200x1200 43 1833 x x - - -"),
     ],
 )
 def test_a_line_says_input_accuracy_time_and_uses(name, cells, run):

@@ -125,6 +125,14 @@ def test_a_quantized_model_stays_quantized_unless_told_otherwise(home):
     assert not settled(home, text, quantize=False).HasField("graph_rewriter")
 
 
+def test_a_verb_that_cannot_quantize_yet_says_so(home):
+    zoo_pipeline.require_float(settled(home), "train")
+    with pytest.raises(
+        UserError, match=r"fake quantization .*, which make train cannot do yet; run: make model QUANTIZE=0"
+    ):
+        zoo_pipeline.require_float(settled(home, quantize=True), "train")
+
+
 def test_the_batch_size_is_the_user_s(home):
     assert settled(home).train_config.batch_size == 8
     assert settled(home, batch_size=3).train_config.batch_size == 3

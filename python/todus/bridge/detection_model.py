@@ -5,6 +5,8 @@ Source: object_detection/builders/model_builder.py, object_detection/exporter.py
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,16 +51,24 @@ def build(pipeline: Pipeline, is_training: bool, add_summaries: bool = False):
     Raises:
       UserError: the API has no such feature extractor or refuses the pipeline.
     """
-    try:
+    with _refusal_in_one_line():
         return model_builder.build(pipeline.model, is_training=is_training, add_summaries=add_summaries)
+
+
+@contextmanager
+def _refusal_in_one_line() -> Iterator[None]:
+    """Some settings the API refuses when it reads them, others only when it builds its layers."""
+    try:
+        yield
     except ValueError as error:
-        raise UserError(f"the Object Detection API refuses this pipeline.config: {error}") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"the Object Detection API refuses this pipeline.config: {reason}") from error
 
 
 def build_graph(pipeline: Pipeline) -> DetectionGraph:
-    """The inference graph of `pipeline`, node for node what the API's exporter makes."""
+    """The inference graph of `pipeline`, node for node what the API's exporter makes. Raises UserError as `build`."""
     graph = tf.Graph()
-    with graph.as_default():
+    with graph.as_default(), _refusal_in_one_line():
         model = _KeepsPredictions(build(pipeline, is_training=False))
         outputs, inputs = exporter.build_detection_graph(
             input_type="image_tensor",
@@ -112,5 +122,6 @@ def _variables(pipeline: Pipeline) -> dict[str, tf.Variable]:
     """Build the detector up to its heads: post-processing has no variables and takes seconds to build."""
     model = build(pipeline, is_training=False)
     images = tf.placeholder(tf.float32, [1, None, None, 3])
-    model.predict(*model.preprocess(images))
+    with _refusal_in_one_line():
+        model.predict(*model.preprocess(images))
     return {v.op.name: v for v in tf.global_variables() if v.op.name != "global_step"}

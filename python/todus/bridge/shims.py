@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 _installed = False
 
@@ -148,10 +148,17 @@ def _restore_names_for_slim() -> None:
     _put_back(variable_scope, variable=variable)
 
 
+class Settings(SimpleNamespace):
+    """What nets/nasnet uses of tf.contrib.training.HParams."""
+
+    def set_hparam(self, name: str, value: object) -> None:
+        setattr(self, name, value)
+
+
 def _provide_contrib() -> None:
-    """tf.contrib is gone; the API imports two things of it without a way round: the optimizer that averages (used),
-    and the bipartite matcher's module (imported, but called by no zoo model: none is given, so a pipeline that asks
-    for it fails at that name). Can go when the API drops its tf.contrib imports."""
+    """tf.contrib is gone; the API imports three things of it without a way round: the optimizer that averages (used),
+    NASNet's record of settings (used), and the bipartite matcher's module (imported, but called by no zoo model: none
+    is given, so a pipeline that asks for it fails at that name). Can go when the API drops its tf.contrib imports."""
     from todus.bridge.moving_average import MovingAverageOptimizer
 
     opt = _module("tensorflow.contrib.opt", MovingAverageOptimizer=MovingAverageOptimizer)
@@ -159,7 +166,8 @@ def _provide_contrib() -> None:
     _package("tensorflow.contrib.image.python.ops", image_ops=image_ops)
     _package("tensorflow.contrib.image.python")
     _package("tensorflow.contrib.image")
-    _package("tensorflow.contrib", opt=opt)
+    training = _module("tensorflow.contrib.training", HParams=Settings)
+    _package("tensorflow.contrib", opt=opt, training=training)
 
 
 def _provide_graph_transforms() -> None:

@@ -17,12 +17,15 @@ from todus import checkpoint, command, files, progress
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, labels
 from todus.layout import Model
+from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo import prepared
 
 
 def export(model: Model, checkpoint_name: str) -> None:
     """Raises UserError if the model is not prepared or has no such checkpoint."""
     prepared.require_model(model)
+    pipeline = pipelines.load(model.pipeline)
+    zoo_pipeline.require_float(pipeline, "export")
     prefix = checkpoint.chosen(model.training, checkpoint_name)
     source = f"{prefix.name}\n"
     source_file = model.export_source
@@ -39,7 +42,7 @@ def export(model: Model, checkpoint_name: str) -> None:
     from todus.bridge import exporter  # TensorFlow: only once it is certain that there is something to export
 
     with files.atomic_folder(model.inference_graph) as folder:
-        exporter.export_inference_graph(pipelines.load(model.pipeline), prefix, folder)
+        exporter.export_inference_graph(pipeline, prefix, folder)
         files.write_text(folder / model.labels.name, labels.to_text(label_map.read(model.label_map)))
         files.write_text(folder / source_file.name, source)
     progress.made(model.inference_graph, started)

@@ -14,6 +14,7 @@ from todus import checkpoint, command, progress
 from todus.bridge import pipeline as pipelines
 from todus.layout import Model
 from todus.zoo import learning_rate, prepared
+from todus.zoo import pipeline as zoo_pipeline
 
 SAVE_EVERY = 600.0  # seconds, as the API's own trainer does
 
@@ -23,6 +24,7 @@ def train(model: Model, steps: int | None, batch_size: int | None, base_rate: fl
     prepared.require(model, "train")
     pipeline = pipelines.load(model.pipeline)
     prepared.require_masks(pipeline)
+    zoo_pipeline.require_float(pipeline, "train")
     steps = steps or pipeline.train_config.num_steps
     newest = checkpoint.newest(model.training)
     if checkpoint.step_of(newest) >= steps:

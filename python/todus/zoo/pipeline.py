@@ -46,6 +46,13 @@ def has_masks(pipeline: Pipeline) -> bool:
     return predictor.predict_instance_masks
 
 
+def require_float(pipeline: Pipeline, verb: str) -> None:
+    """Raises UserError if the pipeline asks for fake quantization, which training and export cannot do yet."""
+    if pipeline.HasField("graph_rewriter"):
+        asks = "pipeline.config asks for fake quantization (graph_rewriter)"
+        raise UserError(f"{asks}, which make {verb} cannot do yet; run: make model QUANTIZE=0")
+
+
 def for_one_machine(shipped: Pipeline) -> Pipeline:
     """The zoo's pipeline with a batch that fits one machine: several were trained on TPUs, with 2,048 images a step.
 

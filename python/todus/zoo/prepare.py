@@ -21,7 +21,7 @@ from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.layout import Dataset, Home, Model
-from todus.zoo import archive, catalogue, class_head, prepared, pretrained
+from todus.zoo import archive, catalogue, class_axis, class_head, prepared, pretrained
 from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo.pipeline import Settings
 
@@ -70,7 +70,10 @@ def current_pipeline(model: Model) -> pipelines.Pipeline:
     for path in (model.pipeline, model.replaced_pipeline):  # the second where a run was broken off
         if path.is_file():
             return pipelines.load(path)
-    return zoo_pipeline.for_one_machine(pipelines.load(model.zoo_pipeline))
+    pipeline = zoo_pipeline.for_one_machine(pipelines.load(model.zoo_pipeline))
+    if zoo_pipeline.has_masks(pipeline):
+        class_axis.keep_mask_depth(pipeline, checkpoint.shapes(archive.checkpoint(model)))
+    return pipeline
 
 
 def categories_of(dataset: Dataset) -> LabelMap:
