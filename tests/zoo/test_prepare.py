@@ -166,6 +166,26 @@ def test_a_cut_that_is_broken_off_leaves_a_model_that_is_not_prepared(unpacked, 
     assert "batch_size: 5" in unpacked.pipeline.read_text(), "the user's edits are kept"
     assert "num_classes: 1" in unpacked.pipeline.read_text()
     assert not unpacked.replaced_pipeline.exists()
+    assert checkpoint.shapes(checkpoint.at_step(unpacked.training, 0))[HEAD] == [6 * 2]
+
+
+@pytest.mark.parametrize("then", [ZEBRAS, PERSONS], ids=["back to the first", "again"])
+def test_a_cut_that_is_broken_off_is_never_taken_for_another(then, unpacked, limited, monkeypatch):
+    full_checkpoint(unpacked)
+    prepare.configure(unpacked, limited, ZEBRAS, AS_IT_IS)
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    label_map.write(limited.label_map, PERSONS)
+    monkeypatch.setattr(prepare, "say_what_was_kept", broken_off)  # the cut for persons is written by then
+    with pytest.raises(KeyboardInterrupt):
+        prepare.configure(unpacked, limited, PERSONS, AS_IT_IS)
+    monkeypatch.undo()
+    label_map.write(limited.label_map, then)
+    prepare.configure(unpacked, limited, then, AS_IT_IS)
+    assert checkpoint.shapes(checkpoint.at_step(unpacked.training, 0))[HEAD] == [6 * (1 + len(then))]
+    assert label_map.read(unpacked.label_map) == then
 
 
 def test_other_settings_write_the_pipeline_only(unpacked, limited, capsys):

@@ -10,6 +10,7 @@ Run again, it sets in pipeline.config what has changed and leaves the rest of it
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -40,16 +41,18 @@ def prepare(model: Model, dataset: Dataset, zoo_url: str, home: Home, settings: 
         progress.already_there(model.pipeline, f"model {model.name} is ready for dataset {dataset.name}")
         return
     refuse_to_lose_training(model, categories)
-    is_new = not model.zoo_pipeline.is_file() and not archive.adopt(model)
-    if is_new:
+    if model.zoo_pipeline.is_file() or archive.adopt(model):
+        configure(model, dataset, categories, settings)
+        return
+    try:
         started = time.monotonic()
         archive.unpack(archive.fetch(model.name, zoo_url, home), model)
         progress.made(model.pretrained, started)
-    try:
         configure(model, dataset, categories, settings)
     except UserError:
-        if is_new:
-            shutil.rmtree(model.pretrained)
+        shutil.rmtree(model.pretrained, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not there, or there is more in it
+            model.folder.rmdir()
         raise
 
 
@@ -92,7 +95,9 @@ def is_prepared(model: Model, dataset: Dataset, categories: LabelMap, settings: 
 
 
 def is_cut_for(model: Model, categories: LabelMap) -> bool:
-    return checkpoint.newest(model.training) is not None and label_map.read(model.label_map) == categories
+    if checkpoint.newest(model.training) is None or not model.label_map.is_file():
+        return False
+    return label_map.read(model.label_map) == categories
 
 
 def refuse_to_lose_training(model: Model, categories: LabelMap) -> None:
@@ -116,8 +121,9 @@ def write_start_of_training(model: Model, dataset: Dataset, categories: LabelMap
     variables = class_head.cut_checkpoint(checkpoint.read(archive.checkpoint(model)), shipped, keep, initial)
     require_variables(variables, model, pipeline)
     start = checkpoint.at_step(model.training, 0)
-    files.write_text(model.label_map, dataset.label_map.read_text(encoding="utf-8"))
+    model.label_map.unlink(missing_ok=True)  # there only while the checkpoint is the one that it tells of
     checkpoint.write(start, variables)
+    files.write_text(model.label_map, dataset.label_map.read_text(encoding="utf-8"))
     progress.made(start, started, checkpoint.size_on_disk(start))
     say_what_was_kept(categories, known, class_count, len(keep))
 
