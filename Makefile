@@ -27,9 +27,13 @@ QUANT_DELAY ?= ## steps before fake quantization sets in (default: 0, or the mod
 STEPS ?= ## train until this step (default: the pipeline's)
 BATCH_SIZE ?= ## images a step (default: the pipeline's)
 LEARNING_RATE ?= ## where the learning rate starts (default: the pipeline's)
-GRAPH ?= ## what to evaluate: pretrained, exported, or a .pb file (default: the newest checkpoint)
+GRAPH ?= ## what to evaluate or convert: pretrained, exported, or a .pb file (default: eval the newest checkpoint)
 CHECKPOINT ?= ## which checkpoint, like model.ckpt-123 (default: the newest)
 CHECKPOINT_PREFIX ?= ## another name for CHECKPOINT
+TEXT ?= 0 ## 1 writes what was converted as text too
+PLUGINS ?= trt8 ## the plugins to write UFF for, those of TensorRT 5 and 6, 7, or 8: trt5, trt7, trt8
+THRESHOLD ?= ## drop lower scores, like 0.3 (default: the pipeline's)
+CONFIG ?= ## a script whose preprocess(dynamic_graph) prepares the graph for UFF instead of Todus
 COCO_URL ?= http://images.cocodataset.org ## COCO or a mirror of it, http(s) or file
 ZOO_URL ?= http://download.tensorflow.org/models/object_detection ## the zoo or a mirror of it, http(s) or file
 TODUS_HOME ?= $(CURDIR) ## the folder that holds dataset/ and model/
@@ -41,8 +45,8 @@ SAMPLE ?= ## COCO images for the benchmarks, a folder in COCO's layout (default:
 TESTS ?= tests ## what make test runs, and options of pytest
 
 VARIABLES := CATEGORIES SPLITS JSON FETCH CONNECTIONS NEGATIVES MASKS PREVIEW DATASET MODEL MODEL_DIR QUANTIZE \
-	QUANT_DELAY STEPS BATCH_SIZE LEARNING_RATE GRAPH CHECKPOINT CHECKPOINT_PREFIX COCO_URL ZOO_URL TODUS_HOME PYTHON \
-	GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
+	QUANT_DELAY STEPS BATCH_SIZE LEARNING_RATE GRAPH CHECKPOINT CHECKPOINT_PREFIX TEXT PLUGINS THRESHOLD CONFIG \
+	COCO_URL ZOO_URL TODUS_HOME PYTHON GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
 
 # Values of the user's are taken literally, so that a $ or a quote in them means itself: make does not expand them
 # and no recipe mentions them. (Defaults of this file are expanded, and end before their ##.)
@@ -55,7 +59,7 @@ export TODUS_VARIABLES := $(VARIABLES)
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
 .PHONY: help install demo categories dataset-limited dataset-complete models model status train eval export
-.PHONY: test lint bench-dataset clean clean-dataset clean-model clean-venv
+.PHONY: convert-uff test lint bench-dataset clean clean-dataset clean-model clean-venv
 
 help: ## this list
 	@scripts/help.sh
@@ -92,6 +96,9 @@ eval: _environment ## COCO's summary and the AP of every category
 
 export: _environment ## write the inference graph of a checkpoint
 	@scripts/export.sh
+
+convert-uff: _environment ## write the exported model for TensorRT 5 to 8 (UFF)
+	@scripts/convert-uff.sh
 
 test: _tools ## run the tests
 	@scripts/test.sh

@@ -5,4 +5,5 @@ set_up nothing
 
 choose_model
 name="${model_dir##*/}"
-rm -rf "$model_dir/eval" "$model_dir/inference-graph" "$model_dir/$name".{tflite,onnx,uff} "$model_dir"/benchmark.{json,md,png}
+rm -rf "$model_dir/eval" "$model_dir/inference-graph" "$model_dir"/benchmark.{json,md,png}
+rm -f "$model_dir/$name".{tflite,onnx,uff,pbtxt} "$model_dir/labels.txt"

@@ -20,6 +20,7 @@ MAKE_VARIABLES = {
     *("CATEGORIES", "SPLITS", "COCO_URL", "FETCH", "CONNECTIONS", "NEGATIVES", "MASKS", "PREVIEW"),
     *("DATASET", "MODEL", "MODEL_DIR", "ZOO_URL", "QUANTIZE", "QUANT_DELAY"),
     *("STEPS", "BATCH_SIZE", "LEARNING_RATE", "GRAPH", "CHECKPOINT"),
+    *("TEXT", "PLUGINS", "THRESHOLD", "CONFIG"),
 }
 _OPTION = re.compile(r"(?<!\S)(?:-\w/)?--(?P<name>[a-z-]+)(?:/-\w)?(?=[:,]|$)")  # as argparse writes one in a message
 INTERRUPTED = 130  # what a shell expects of a program ended by Ctrl-C

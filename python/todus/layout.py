@@ -4,6 +4,7 @@ dataset/mscoco/raw-data/            what COCO ships; never changed
 dataset/mscoco/{complete,limited}/  records, annotations, label map, dataset.json
 model/archives/                     the zoo's archives as downloaded
 model/NAME/{pretrained,training,eval,inference-graph}/
+model/NAME/NAME.uff                 the model for a device
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ CONFIG = CHECKOUT / "config"
 COCO_LABEL_MAP = CONFIG / "mscoco_label_map.pbtxt"
 
 LABELS = "labels.txt"
+
+# How the Object Detection API's exporter names what it writes.
+FROZEN_GRAPH = "frozen_inference_graph.pb"
+PIPELINE = "pipeline.config"
 
 # Shards per split, as the Object Detection API's create_coco_tf_record writes them.
 SHARDS = {"train": 100, "val": 50, "testdev": 100}
@@ -115,9 +120,14 @@ class Model:
         return self.folder / "pretrained"
 
     @property
+    def pretrained_graph(self) -> Path:
+        """The zoo's own frozen graph, all its classes; archives of quantized models have none."""
+        return self.pretrained / FROZEN_GRAPH
+
+    @property
     def pipeline(self) -> Path:
         """The configured pipeline. The last thing `make model` writes under pretrained/."""
-        return self.pretrained / "pipeline.config"
+        return self.pretrained / PIPELINE
 
     @property
     def zoo_pipeline(self) -> Path:
@@ -155,7 +165,11 @@ class Model:
 
     @property
     def frozen_graph(self) -> Path:
-        return self.inference_graph / "frozen_inference_graph.pb"
+        return self.inference_graph / FROZEN_GRAPH
+
+    @property
+    def exported_pipeline(self) -> Path:
+        return self.inference_graph / PIPELINE
 
     @property
     def export_source(self) -> Path:
@@ -166,6 +180,20 @@ class Model:
     def labels(self) -> Path:
         """The categories of the exported graph, one a line."""
         return self.inference_graph / LABELS
+
+    @property
+    def uff(self) -> Path:
+        return self.folder / f"{self.name}.uff"
+
+    @property
+    def uff_text(self) -> Path:
+        """What people can read of it."""
+        return self.folder / f"{self.name}.pbtxt"
+
+    @property
+    def converted_labels(self) -> Path:
+        """The categories of what was converted, one a line."""
+        return self.folder / LABELS
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ VERB_MODULES = (
     "training.train",
     "evaluation.evaluate",
     "exporting.inference_graph",
+    "converting.uff",
     "demo.tour",
 )
 TELL_CALL = """

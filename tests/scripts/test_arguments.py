@@ -52,7 +52,8 @@ def test_defaults(shell):
 
 def test_a_script_has_the_defaults_of_make(shell):
     shell.prepare("ssd")
-    for verb in ("categories", "dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo"):
+    verbs = ("categories", "dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo")
+    for verb in (*verbs, "convert-uff"):
         by_script, by_make = shell.calls(shell.script(verb))[0], shell.calls(shell.make(verb))[0]
         assert (by_script["module"], by_script["arguments"]) == (by_make["module"], by_make["arguments"])
 
@@ -67,6 +68,26 @@ def test_options_are_passed_only_when_set(call, shell):
     options = ["--steps", "10", "--batch-size", "4", "--learning-rate", "1e-3"]
     assert call("train", **settings)["arguments"] == [*chosen, *options, *home]
     assert call("eval", GRAPH="exported")["arguments"] == [*chosen, "--graph", "exported", *home]
+
+
+def test_what_is_converted_and_how_is_passed_on(call, shell):
+    shell.prepare("ssd")
+    chosen, home = ["--model-dir", f"{shell.folder}/model/ssd"], ["--home", str(shell.folder)]
+    plain = call("convert-uff")
+    assert plain["module"] == "todus.converting.uff"
+    assert plain["arguments"] == [*chosen, "--text", "0", "--plugins", "trt8", *home]
+    settings = {"GRAPH": "pretrained", "THRESHOLD": "0.3", "CONFIG": "my own.py", "TEXT": "1", "PLUGINS": "trt5"}
+    options = ["--graph", "pretrained", "--threshold", "0.3", "--config", "my own.py"]
+    options += ["--text", "1", "--plugins", "trt5"]
+    assert call("convert-uff", **settings)["arguments"] == [*chosen, *options, *home]
+
+
+def test_what_is_empty_is_left_to_the_default_where_there_is_one(call):
+    for verb in ("dataset-limited", "dataset-complete"):
+        empty = dict.fromkeys(("FETCH", "NEGATIVES", "MASKS", "PREVIEW", "CONNECTIONS"), "")
+        arguments = call(verb, **empty, SPLITS="")["arguments"]
+        assert not {"--fetch", "--negatives", "--masks", "--preview", "--connections"} & set(arguments)
+        assert arguments[arguments.index("--splits") + 1] == ""  # which is refused
 
 
 def test_categories_are_listed_as_json_when_that_is_asked_for(call, shell):

@@ -8,8 +8,9 @@ from todus.coco import categories, raw_data
 VERBS = {
     *("help", "install", "demo", "dataset-limited", "dataset-complete", "models", "model", "train", "eval", "export"),
     *("categories", "status", "bench-dataset", "test", "lint", "clean", "clean-dataset", "clean-model", "clean-venv"),
+    "convert-uff",
 }
-NO_VERBS = {"util", "find-python", "build-venv"}  # scripts that other scripts and the Makefile use
+NO_VERBS = {"util", "dataset-options", "find-python", "build-venv"}  # scripts that other scripts and the Makefile use
 
 
 def targets(shell) -> set[str]:

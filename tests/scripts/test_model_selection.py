@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from todus import files
+
 
 @pytest.fixture
 def chosen(shell):
@@ -169,10 +171,26 @@ def test_clean_model_keeps_what_cannot_be_made_again(shell):
 
 def test_clean_dataset_keeps_what_came_from_coco(shell):
     coco = shell.folder / "dataset" / "mscoco"
-    for part in ("raw-data/annotations", "limited", "complete"):
+    left_by_killed_runs = (".limited.unfinished", ".limited.replaced", ".complete.unfinished", ".complete.replaced")
+    for part in ("raw-data/annotations", "limited", "complete", *left_by_killed_runs):
         (coco / part).mkdir(parents=True)
+    for lock in (".lock", ".limited.lock", ".complete.lock"):
+        (coco / lock).write_text("4711\n")
     assert shell.make("clean-dataset").returncode == 0
     assert [path.name for path in coco.iterdir()] == ["raw-data"]
     assert shell.make("clean-dataset").returncode == 0  # nothing left to do
     shutil.rmtree(coco)
     assert shell.make("clean-dataset").returncode == 0
+    assert not coco.exists()
+
+
+def test_clean_dataset_waits_for_a_run_that_is_at_work(shell):
+    coco = shell.folder / "dataset" / "mscoco"
+    (coco / ".limited.unfinished").mkdir(parents=True)
+    with files.locked(coco):
+        run = shell.script("clean-dataset")
+    assert run.returncode == 1
+    assert run.stderr == f"todus: another run (process {os.getpid()}) is at work in {coco}; wait until it has ended\n"
+    assert (coco / ".limited.unfinished").exists()
+    assert shell.script("clean-dataset").returncode == 0
+    assert not list(coco.iterdir())

@@ -25,9 +25,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
-from todus import checkpoint, command, progress
+from todus import command, progress
 from todus.layout import Home
-from todus.zoo import catalogue
+from todus.zoo import catalogue, prepared
 
 TITAN_X = "Titan X"
 GOOD_START = "ssd_mobilenet_v2_coco_2018_03_29"  # fast, fair, and fit for everything
@@ -83,7 +83,7 @@ def _listed(name: str, facts: dict | None, home: Home) -> ListedModel:
         known.get("quantized", False) if facts else None,
         known.get("meant_for"),
         fetched=(home.model_archives / f"{name}.tar.gz").is_file(),
-        prepared=_is_prepared(home, name),
+        prepared=prepared.is_prepared(home.model(name)),
     )
 
 
@@ -92,12 +92,7 @@ def _archives(home: Home) -> list[str]:
 
 
 def _prepared(home: Home) -> list[str]:
-    return [path.name for path in home.models.glob("*") if _is_prepared(home, path.name)]
-
-
-def _is_prepared(home: Home, name: str) -> bool:
-    model = home.model(name)
-    return model.pipeline.is_file() and checkpoint.newest(model.training) is not None
+    return [path.name for path in home.models.glob("*") if prepared.is_prepared(home.model(path.name))]
 
 
 def table(models: list[ListedModel]) -> list[str]:
@@ -140,7 +135,7 @@ def notes(models: list[ListedModel]) -> list[str]:
         "* is prepared here, + is fetched. mAP and ms are as the zoo publishes them (- where it does not). The times,",
         f"of one image on a {TITAN_X} ({devices}), promise nothing for others.",
         "x is what a model is meant for, by its architecture: make model cuts it to your categories, make train trains",
-        "it; for TensorFlow Lite (lite), ONNX and UFF there is no verb yet.",
+        "it, make convert-uff writes it for TensorRT 5 to 8; for TensorFlow Lite (lite) and ONNX there is no verb yet.",
     ]
 
 
