@@ -108,7 +108,7 @@ def _suppression(
         confidenceThreshold=limits.score_threshold,
         nmsThreshold=limits.iou_threshold,
         topK=candidates(network),
-        keepTopK=limits.max_total,
+        keepTopK=min(limits.max_total, candidates(network)),
         numClasses=network.class_count,
         inputOrder=[inputs.index(of_boxes), inputs.index(_CLASSES), inputs.index(_PRIORS)],
         confSigmoid=1,
