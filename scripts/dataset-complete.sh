@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # Fetch and write all of COCO.
 source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
+source "$root/scripts/dataset-options.sh"
 set_up environment
 
-option --negatives "$NEGATIVES"
-option --masks "$MASKS"
-option --preview "$PREVIEW"
-option --connections "$CONNECTIONS"
-become coco.dataset complete --splits "$SPLITS" --fetch "$FETCH" \
-  --coco-url "$COCO_URL" ${options[@]+"${options[@]}"} --home "$TODUS_HOME"
+make_dataset complete

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from todus import download, transport
+from support import run_python
+from todus import download
 from todus.download import NoRange, NotFound, Patience
+from todus.downloading import many_transfers, transport
 from todus.errors import UserError, WorldError
+from todus.layout import CHECKOUT
 
 BODY = bytes(range(256)) * 2000  # several chunks
 CUT = 300_000  # where a bad answer ends
@@ -253,7 +260,9 @@ def test_copies_a_file_address(tmp_path):
         download.fetch((tmp_path / "nothing here").as_uri(), tmp_path / "other")
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/file", "/some/folder/file", "file://folder/file", "http://[/file"])
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/file", "/some/folder/file", "file://folder/file", "http://[/file", "http:///f"]
+)
 def test_refuses_other_addresses(url, tmp_path):
     with pytest.raises(UserError, match=re.escape(url)):
         download.fetch(url, tmp_path / "file")
@@ -378,7 +387,7 @@ def test_a_window_needs_a_server_with_range(server, tmp_path):
 
 
 def test_a_small_file_without_end_is_cut_short(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "MOST_OF_MANY", len(BODY) * 2)
+    monkeypatch.setattr(many_transfers, "MOST_OF_MANY", len(BODY) * 2)
     server.script[:] = [endless]
     download.fetch_all([(f"{server.url}/file", tmp_path / "file")], patience=QUICK)
     assert (tmp_path / "file").read_bytes() == BODY
@@ -414,3 +423,79 @@ def test_a_disk_that_is_too_small_is_told_before_it_is_full(server, tmp_path):
     with pytest.raises(WorldError, match="too small for file"):
         download.fetch(f"{server.url}/file", tmp_path / "file", patience=QUICK)
     assert files_in(tmp_path) == []
+
+
+def test_a_target_is_fetched_once(server, tmp_path):
+    pairs = [(f"{server.url}/{number}", tmp_path / "file") for number in range(20)]
+    assert download.fetch_all(pairs, patience=QUICK) == 1
+    assert len(server.ranges) == 1
+    assert files_in(tmp_path) == ["file"]
+
+
+def test_what_was_not_even_tried_counts_as_missing(server, tmp_path):
+    server.afterwards = missing
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(40)]
+    with pytest.raises(NotFound, match=r"^stopped after 10 failures; 40 of 40 images are still missing; the first: "):
+        download.fetch_all(pairs, workers=2, patience=QUICK)
+
+
+def test_failures_of_several_kinds_are_not_a_missing_file(server, tmp_path):
+    server.afterwards = lambda handler: (missing if handler.path == "/2" else busy)(handler)
+    pairs = [(f"{server.url}/{number}", tmp_path / str(number)) for number in range(4)]
+    with pytest.raises(WorldError, match="4 of 4 images") as error:
+        download.fetch_all(pairs, workers=1, patience=QUICK)
+    assert not isinstance(error.value, NotFound)
+
+
+STALLED = """
+import sys
+from pathlib import Path
+from todus import command, download
+patience = download.Patience(timeout=600)
+pairs = [(f"{sys.argv[1]}/{number}", Path(sys.argv[2]) / str(number)) for number in range(4)]
+command.run(lambda: download.fetch_all(pairs, patience=patience))
+"""
+
+
+def test_ctrl_c_ends_the_process_though_the_server_does_not_answer(server, tmp_path):
+    asked, release = threading.Semaphore(0), threading.Event()
+
+    def stall(_: _Handler) -> None:
+        asked.release()
+        release.wait(60)
+
+    server.afterwards = stall
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
+    command = [sys.executable, "-c", STALLED, server.url, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(4):
+            assert asked.acquire(timeout=30)
+        process.send_signal(signal.SIGINT)
+        try:
+            said = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+            release.set()
+    assert process.returncode == 130
+    assert said.splitlines() == ["todus: interrupted; run the same command again to go on"]
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from todus import command, download
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[3]), 40))
+pairs = [(f"{sys.argv[1]}/{number}", Path(sys.argv[2]) / str(number)) for number in range(100)]
+command.run(lambda: print(download.fetch_all(pairs), resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+"""
+
+
+@pytest.mark.parametrize("limit", [30, 40])
+def test_no_more_connections_than_files_may_be_open(limit, server, tmp_path):
+    run = run_python(FEW_FILES, server.url, tmp_path, limit)
+    assert (run.returncode, run.stdout) == (0, "100 40\n"), run.stderr
+    assert len(files_in(tmp_path)) == 100
+
+
+def test_as_many_connections_as_asked_for_where_that_is_no_matter():
+    assert many_transfers.affordable(4) == 4

@@ -106,6 +106,17 @@ def _open_locked(path: Path, folder: Path) -> int:
         os.close(descriptor)  # the last owner removed the file as we opened it
 
 
+def is_plain_name(name: object) -> bool:
+    """Whether it is the name of a file that stays in its folder, and can be written on any disk."""
+    if not isinstance(name, str) or name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name):
+        return False
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
 def write_text(target: Path, text: str) -> None:
     with atomic_file(target) as unfinished:
         unfinished.write_text(text, encoding="utf-8")

@@ -82,8 +82,7 @@ class Dataset:
         return self.folder / f"coco_{split}.record-{shard:05d}-of-{SHARDS[split]:05d}"
 
     def annotations(self, split: str) -> Path:
-        name = "image_info_test-dev2017.json" if split == "testdev" else f"instances_{split}2017.json"
-        return self.folder / "annotations" / name
+        return self.folder / "annotations" / self.raw_data.annotations(split).name
 
     @property
     def label_map(self) -> Path:

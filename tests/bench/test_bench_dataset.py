@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -71,6 +72,28 @@ def test_fetch(sample, tmp_path):
 def test_a_job_that_fails_says_why(tmp_path):
     with pytest.raises(WorldError, match=r"todus\.bench\.jobs failed: .*gone\.json"):
         measured.run("todus.bench.jobs", "our-filter", tmp_path / "gone.json", tmp_path / "out.json")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("our-records", "a", "b", "c"), ("our-records", "a", "b", "c", "--masks"), ("dance",)]
+)
+def test_a_job_that_is_called_wrongly_says_so_in_a_line(arguments):
+    with measured.start("todus.bench.jobs", *arguments, stderr=subprocess.PIPE) as process:
+        said = process.communicate()[1]
+    assert process.returncode == 2
+    assert said.startswith("todus: ") and len(said.splitlines()) == 1
+
+
+def test_files_that_did_not_come_are_not_counted(tmp_path):
+    for folder in ("from", "to"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.jpg").write_bytes(b"1")
+    dataset.require_intact(tmp_path / "to", tmp_path / "from", ["1.jpg"])
+    with pytest.raises(UserError, match="1 of 2 files came"):
+        dataset.require_intact(tmp_path / "to", tmp_path / "from", ["1.jpg", "2.jpg"])
+    (tmp_path / "to" / "1.jpg").write_bytes(b"2")
+    with pytest.raises(UserError, match="1 of 1 files are not intact"):
+        dataset.require_intact(tmp_path / "to", tmp_path / "from", ["1.jpg"])
 
 
 def test_peak_memory_and_seconds_are_those_of_the_process():

@@ -11,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from coco import mirror
-from todus.coco import annotations
+from todus.coco import annotation_file, annotations
 from todus.errors import UserError
 
 
@@ -79,7 +79,7 @@ def test_a_file_is_written_as_it_was_read(tmp_path):
 def test_many_annotations_are_written_as_one_list(tmp_path, monkeypatch):
     whole = written(mirror.truth(mirror.train()), tmp_path)
     for chunk in (1, 2, 4, 100):
-        monkeypatch.setattr(annotations, "CHUNK", chunk)
+        monkeypatch.setattr(annotation_file, "CHUNK", chunk)
         assert written(mirror.truth(mirror.train()), tmp_path) == whole
 
 
@@ -278,3 +278,87 @@ def test_refuses_a_file_that_is_broken_or_hostile(text, tmp_path):
     (tmp_path / "a.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"a\.json"):
         annotations.load(tmp_path / "a.json")
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+IMAGE = {"id": 1, "file_name": "a.jpg", "width": 4, "height": 4}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"images": [], "categories": [], "annotations": [{"segmentation": ' + DEEP + "}]}",
+        '{"images": [], "categories": [], "info": ' + DEEP + "}",
+        '{"images": [], "categories": [], "more": ' + DEEP + "}",
+        *(
+            json.dumps({"images": [{**IMAGE, **change}], "categories": []})
+            for change in (
+                {"width": 10**20},
+                {"height": 65_536},
+                {"width": True},
+                {"id": 2**63},
+                {"id": True},
+                {"id": "\ud800"},
+                {"flickr_url": "\ud800"},
+            )
+        ),
+        *(
+            json.dumps({"images": [], "categories": [{"id": 1, "name": "cat", **change}]})
+            for change in (
+                {"id": 0},
+                {"id": -1},
+                {"id": 2**40},
+                {"name": ""},
+                {"name": " "},
+                {"name": "\ud800"},
+                {"supercategory": ["animal"]},
+                {"supercategory": 7},
+                {"supercategory": "\ud800"},
+            )
+        ),
+    ],
+)
+def test_refuses_what_no_dataset_can_hold(text, tmp_path):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=r"a\.json (has an? |is damaged)"):
+        annotations.load(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("iscrowd", [2, 10**30, True, -1, 1.0])
+@pytest.mark.parametrize("other", [{}, NOT_A_NUMBER], ids=["as COCO writes them", "read leniently"])
+def test_what_is_not_zero_is_a_crowd(iscrowd, other, tmp_path):
+    dataset = mirror.val()
+    dataset["annotations"][0]["iscrowd"] = iscrowd
+    dataset["annotations"][1].update(other)
+    truth = clean(dataset)[0]
+    assert [a.iscrowd for a in truth.boxes if a.id in (201, 203, 204)] == [1, 0, 0]
+    assert written(truth, tmp_path)["annotations"][0]["iscrowd"] == 1
+
+
+@pytest.mark.parametrize("area", [-5, 1e300, 10**400, float("nan"), "big"])
+@pytest.mark.parametrize("other", [{}, NOT_A_NUMBER], ids=["as COCO writes them", "read leniently"])
+def test_an_area_that_cannot_be_is_that_of_the_box_and_counted(area, other):
+    dataset = mirror.val()
+    dataset["annotations"][0]["area"] = area
+    dataset["annotations"][1].update(other)
+    cleaned, tally = clean(dataset)
+    assert cleaned.boxes[0].area == 400
+    assert tally.areas == 1
+
+
+@pytest.mark.parametrize("number", [2**63, "\ud800", 1.5, True])
+def test_an_annotation_whose_id_cannot_be_written_counts_as_one_without(number, tmp_path):
+    dataset = mirror.val()
+    dataset["annotations"][0]["id"] = number
+    cleaned, tally = clean(dataset)
+    assert tally.skipped == {annotations.NO_ID: 1}
+    assert len(written(cleaned, tmp_path)["annotations"]) == 3
+
+
+def test_text_that_cannot_be_written_is_left_out_where_nobody_needs_it(tmp_path):
+    dataset = mirror.val()
+    dataset["info"] = {"description": "\ud800"}
+    dataset["annotations"][0]["segmentation"] = ["\ud800"]
+    kept = written(clean(dataset)[0], tmp_path)
+    assert "info" not in kept
+    assert "segmentation" not in kept["annotations"][0]

@@ -56,17 +56,22 @@ def test_limited(make_dataset_apart, server, home):
         "converted": {},
         "negatives": 0,
         "clipped": 1,
+        "areas": 0,
         "skipped": {},
-        "shards": 100,
+        "files": {
+            "annotations": made.annotations("train").stat().st_size,
+            "records": [made.record("train", shard).stat().st_size for shard in range(100)],
+        },
         "source": {
             "file": "instances_train2017.json",
             "bytes": len(raw_file),
             "sha256": hashlib.sha256(raw_file).hexdigest(),
         },
+        "coco_url": server.url,
+        "todus": todus.__version__,
     }
-    assert manifest["parameters"] == {"splits": ["train", "val"], "negatives": 0.0, "masks": False}
-    assert manifest["todus"] == todus.__version__
-    assert manifest["coco_url"] == server.url
+    assert manifest["parameters"] == {"splits": ["train", "val"], "negatives": 0.0, "seed": 0, "masks": False}
+    assert set(manifest["files"]) == {"mscoco_label_map.pbtxt", "preview.png", "categories.png"}
     assert len(server.images) == 4  # and not one more than needed
     table = run.stdout.splitlines()
     assert "person                    3             3             1             1" in table
@@ -196,6 +201,51 @@ def test_refuses_a_training_split_without_images(make_dataset, server, home):
     failed(run, 2, "no train image shows any of the chosen categories")
     assert not home.dataset("limited").folder.exists()
     assert not home.raw_data.images("train").exists()
+
+
+@pytest.mark.parametrize("name", ["toothbrush", "bus"])
+def test_refuses_any_split_left_without_images(name, make_dataset, server, home):
+    run = make_dataset("limited", "--categories", name, "--splits", "val", "--coco-url", server.url)
+    failed(run, 2, "no val image shows any of the chosen categories", "leave it out of SPLITS")
+    assert not home.dataset("limited").folder.exists()
+
+
+def test_only_test_dev_may_be_without_annotations(make_dataset, server, home):
+    home.raw_data.annotations_folder.mkdir(parents=True)
+    home.raw_data.annotations("train").write_text(json.dumps({**mirror.testdev(), "images": mirror.train()["images"]}))
+    run = make_dataset("limited", "--categories", "car", "--coco-url", server.url)
+    failed(run, 2, "instances_train2017.json has no annotations")
+
+
+def test_splits_may_list_the_categories_in_another_order(make_dataset, mirror_folder, server, home):
+    other = {**mirror.val(), "categories": mirror.CATEGORIES[::-1]}
+    home.raw_data.annotations_folder.mkdir(parents=True)
+    home.raw_data.annotations("train").write_text(json.dumps(mirror.train()))
+    home.raw_data.annotations("val").write_text(json.dumps(other))
+    assert make_dataset("complete", "--coco-url", server.url).returncode == 0
+    other["categories"] = [{**category, "id": 91 - category["id"]} for category in mirror.CATEGORIES]
+    home.raw_data.annotations("val").write_text(json.dumps(other))
+    failed(make_dataset("complete", "--coco-url", server.url), 2, "other category ids", "do not match")
+
+
+def test_two_images_of_one_file_are_no_trouble(make_dataset, server, home):
+    doubled = mirror.val()
+    doubled["images"][1]["file_name"] = doubled["images"][0]["file_name"]
+    home.raw_data.annotations_folder.mkdir(parents=True)
+    home.raw_data.annotations("val").write_text(json.dumps(doubled))
+    request = ("limited", "--categories", "car person", "--splits", "val", "--coco-url", server.url)
+    run = make_dataset(*request, "--fetch", "images")
+    assert run.returncode == 0, run.stderr
+    assert len(server.images) == 1
+
+
+def test_areas_that_cannot_be_are_counted(make_dataset, server, home):
+    odd = mirror.val()
+    odd["annotations"][0]["area"] = 1e300
+    home.raw_data.annotations_folder.mkdir(parents=True)
+    home.raw_data.annotations("val").write_text(json.dumps(odd))
+    run = make_dataset("limited", "--categories", "person", "--splits", "val", "--coco-url", server.url)
+    assert "val: 1 areas that cannot be; those of the boxes are taken" in run.stdout
 
 
 def test_warns_of_a_category_that_is_not_shown(make_dataset, server):

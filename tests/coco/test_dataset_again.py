@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+import todus
 from coco.made import contents, failed
 from todus import files
-from todus.coco import manifest
+from todus.coco import manifest, raw_data
 
 
 def test_the_second_run_says_what_is_there(make_dataset, make_dataset_apart, cpu_seconds_of_children, server, home):
@@ -15,7 +16,7 @@ def test_the_second_run_says_what_is_there(make_dataset, make_dataset_apart, cpu
     before = contents(home.folder)
     asked = len(server.requests)
     started = cpu_seconds_of_children()
-    run = make_dataset_apart("limited", "--categories", "BUS, car", "--coco-url", server.url)
+    run = make_dataset_apart("limited", "--categories", "BUS, car", "--coco-url", server.url, "--preview", "0")
     assert cpu_seconds_of_children() - started < 1
     assert run.returncode == 0
     assert "is already there" in run.stdout
@@ -42,7 +43,7 @@ def test_a_lost_file_is_noticed(make_dataset, server, home):
     make_dataset(*request)
     before = contents(home.dataset("limited").folder)
     home.dataset("limited").record("val", 7).unlink()
-    assert "1 of its files are gone" in make_dataset(*request).stdout
+    assert "1 of its files are gone or of another size than they had" in make_dataset(*request).stdout
     assert contents(home.dataset("limited").folder) == before
 
 
@@ -131,7 +132,94 @@ def test_a_manifest_of_another_format_counts_as_none(make_dataset, server, home)
     make_dataset(*request)
     made = home.dataset("limited")
     whole = contents(made.folder)
-    for text in ("{", "[]", json.dumps({**json.loads(made.manifest.read_text()), "format": 1})):
+    good = json.loads(made.manifest.read_text())
+    damaged = [{"format": manifest.FORMAT}, {**good, "format": 1}, {**good, "splits": {}}, {**good, "categories": [3]}]
+    for text in ("{", "[]", "[" * 100_000, *map(json.dumps, damaged)):
         made.manifest.write_text(text)
         assert "made " in make_dataset(*request).stdout
         assert contents(made.folder) == whole
+
+
+def test_a_file_of_another_size_is_noticed_and_the_other_splits_stay(make_dataset, server, home):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    make_dataset(*request)
+    made = home.dataset("limited")
+    before, val = contents(made.folder), files_of(made.folder, "val")
+    made.record("train", 0).write_bytes(b"")
+    made.annotations("train").unlink()
+    assert "anew: 2 of its files are gone or of another size than they had" in make_dataset(*request).stdout
+    assert contents(made.folder) == before
+    assert files_of(made.folder, "val") == val
+
+
+def test_a_lost_label_map_costs_nothing_else(make_dataset, server, home):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    make_dataset(*request)
+    made = home.dataset("limited")
+    before, records = contents(made.folder), files_of(made.folder, "record")
+    made.label_map.unlink()
+    assert "anew: 1 of its files are gone" in make_dataset(*request).stdout
+    assert contents(made.folder) == before
+    assert files_of(made.folder, "record") == records
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: text + " ", lambda text: text.replace("[30, 10, 34, 38]", "[30, 10, 30, 30]")]
+)
+def test_an_edited_annotation_file_is_noticed(edit, make_dataset, server, home):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    make_dataset(*request)
+    made, raw = home.dataset("limited"), home.raw_data.annotations("train")
+    val = files_of(made.folder, "val")
+    text = raw.read_text()
+    raw.write_text(edit(text))
+    assert raw.read_text() != text
+    assert "instances_train2017.json has changed since" in make_dataset(*request).stdout
+    assert files_of(made.folder, "val") == val
+    assert "is already there" in make_dataset(*request).stdout
+
+
+def test_an_annotation_file_that_only_looks_new_is_none(make_dataset, server, home):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    make_dataset(*request)
+    home.raw_data.annotations("train").touch()
+    assert "is already there" in make_dataset(*request).stdout
+
+
+def test_pictures_that_are_missing_are_drawn(make_dataset, server, home):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    make_dataset(*request)
+    made = home.dataset("limited")
+    records = files_of(made.folder, "record")
+    for lose in (lambda: None, made.preview.unlink, made.chart.unlink):
+        lose()
+        assert "is already there" in make_dataset(*request, "--preview", "0").stdout
+        assert "anew: its pictures are not there" in make_dataset(*request, "--preview", "1").stdout
+        assert made.preview.exists() and made.chart.exists()
+        assert "is already there" in make_dataset(*request, "--preview", "1").stdout
+    assert files_of(made.folder, "record") == records
+
+
+def test_a_dataset_that_another_run_has_made_meanwhile_is_not_made_twice(make_dataset, server, home, monkeypatch):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    check = raw_data.check_source
+
+    def other_run_first(*arguments) -> None:
+        monkeypatch.setattr(raw_data, "check_source", check)
+        make_dataset(*request)
+        check(*arguments)
+
+    monkeypatch.setattr(raw_data, "check_source", other_run_first)
+    run = make_dataset(*request)
+    assert run.returncode == 0
+    assert "is already there" in run.stdout
+    assert "making" not in run.stdout
+
+
+def test_what_wrote_a_split_stays_with_it(make_dataset, server, home, monkeypatch):
+    request = ("limited", "--categories", "car", "--coco-url", server.url)
+    make_dataset(*request, "--splits", "val")
+    monkeypatch.setattr(todus, "__version__", "next")
+    make_dataset(*request)
+    splits = manifest.read(home.dataset("limited"))["splits"]
+    assert splits["train"]["todus"] == "next" != splits["val"]["todus"]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from coco import mirror
 from todus import picture
-from todus.coco import annotations, preview
+from todus.coco import annotations, chart, preview
 from todus.coco.annotations import GroundTruth
 
 NAMES = ["cat", "dog", "emu"]
@@ -155,7 +155,7 @@ def boxes(*numbers: int) -> GroundTruth:
 
 
 def test_the_chart_has_a_bar_per_category_and_split_the_longest_first(tmp_path):
-    preview.write_chart({"train": boxes(10, 40, 20), "val": boxes(1, 4, 2)}, tmp_path / "categories.png")
+    chart.write_chart({"train": boxes(10, 40, 20), "val": boxes(1, 4, 2)}, tmp_path / "categories.png")
     for colour in (4, 0):  # of train, of val
         lengths = bars(tmp_path / "categories.png", colour)
         assert len(lengths) == 3
@@ -164,7 +164,7 @@ def test_the_chart_has_a_bar_per_category_and_split_the_longest_first(tmp_path):
 
 
 def test_bars_that_differ_a_hundredfold_are_all_seen(tmp_path):
-    preview.write_chart({"train": boxes(300, 30, 3)}, tmp_path / "categories.png")
+    chart.write_chart({"train": boxes(300, 30, 3)}, tmp_path / "categories.png")
     longest, middle, shortest = bars(tmp_path / "categories.png", 4)
     assert longest - middle == pytest.approx(middle - shortest, abs=2)  # logarithmic: equal steps for equal ratios
     assert shortest > 30
@@ -172,14 +172,14 @@ def test_bars_that_differ_a_hundredfold_are_all_seen(tmp_path):
 
 def test_equal_input_makes_equal_bytes(tmp_path):
     for name in ("one.png", "two.png"):
-        preview.write_chart({"train": boxes(3, 2, 1)}, tmp_path / name)
+        chart.write_chart({"train": boxes(3, 2, 1)}, tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 @pytest.mark.parametrize("count", [1, 80])
 def test_the_chart_grows_with_the_categories(count, tmp_path):
     names = [f"category {number}" for number in range(count)]
-    preview.write_chart({"train": truth(*[(name,) for name in names], categories=names)}, tmp_path / "categories.png")
+    chart.write_chart({"train": truth(*[(name,) for name in names], categories=names)}, tmp_path / "categories.png")
     assert len(bars(tmp_path / "categories.png", 4)) == count
 
 
@@ -194,18 +194,18 @@ def test_the_chart_grows_with_the_categories(count, tmp_path):
     ],
 )
 def test_a_chart_of_next_to_nothing_is_drawn(truths, tmp_path):
-    preview.write_chart(truths, tmp_path / "categories.png")
+    chart.write_chart(truths, tmp_path / "categories.png")
     assert [path.name for path in tmp_path.iterdir()] == ["categories.png"]
 
 
 def test_without_annotations_there_is_no_chart(tmp_path):
-    preview.write_chart({"testdev": mirror.truth(mirror.testdev())}, tmp_path / "categories.png")
+    chart.write_chart({"testdev": mirror.truth(mirror.testdev())}, tmp_path / "categories.png")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_mini_coco_has_both_pictures(tmp_path, mirror_folder):
     kept = {"train": annotations.clean(mirror.truth(mirror.train()))[0]}
     preview.write_preview(kept["train"], mirror_folder / "train2017", tmp_path / "preview.png")
-    preview.write_chart(kept, tmp_path / "categories.png")
+    chart.write_chart(kept, tmp_path / "categories.png")
     assert 1400 < Image.open(tmp_path / "preview.png").width <= 1600
     assert len(bars(tmp_path / "categories.png", 4)) == 4

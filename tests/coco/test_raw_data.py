@@ -5,6 +5,7 @@ import json
 import pytest
 
 from coco import mirror
+from todus import files
 from todus.coco import raw_data
 from todus.download import NotFound, Patience
 from todus.errors import UserError, WorldError
@@ -80,13 +81,52 @@ def test_unpacking_goes_on_where_it_was_interrupted(raw, server, mirror_folder):
     raw_data.images(raw, "train", NAMES, server.url, fetch="archive")
     folder = raw.images("train")
     (folder / NAMES[0]).unlink()
-    (folder / NAMES[1]).write_bytes(b"cut off")
     untouched = (folder / NAMES[2]).stat()
     raw_data.images(raw, "train", NAMES, NOWHERE, fetch="archive", patience=QUICK)
     for name in NAMES:
         assert (folder / name).read_bytes() == (mirror_folder / "train2017" / name).read_bytes()
     assert (folder / NAMES[2]).stat().st_mtime_ns == untouched.st_mtime_ns
     assert (folder / NAMES[2]).stat().st_ino == untouched.st_ino
+
+
+def test_images_of_ones_own_outlive_unpacking(raw, server, capsys):
+    raw_data.images(raw, "train", NAMES, server.url, fetch="archive")
+    folder = raw.images("train")
+    (folder / NAMES[0]).unlink()
+    (folder / NAMES[1]).write_bytes(b"mine")
+    raw_data.images(raw, "train", NAMES, NOWHERE, fetch="archive", patience=QUICK)
+    assert (folder / NAMES[1]).read_bytes() == b"mine"
+    assert names_in(folder) == NAMES
+    said = capsys.readouterr().out
+    assert "warning: 1 images are not of the size that they have in train2017.zip" in said
+    assert NAMES[1] in said
+
+
+def test_two_images_of_one_file_are_fetched_once(raw, server):
+    raw_data.images(raw, "train", NAMES[:2] * 3, server.url, fetch="images")
+    assert names_in(raw.images("train")) == NAMES[:2]
+    assert len(server.images) == 2
+
+
+def test_images_that_only_the_archive_has_are_said_to_be_there(raw, server, mirror_folder):
+    (mirror_folder / "train2017" / NAMES[1]).unlink()
+    with pytest.raises(NotFound, match=rf"{NAMES[1]} does not exist.*FETCH=archive"):
+        raw_data.images(raw, "train", NAMES, server.url, fetch="images")
+    raw_data.images(raw, "train", NAMES, server.url, fetch="archive")
+    (mirror_folder / "train2017" / NAMES[1]).unlink(missing_ok=True)
+    with pytest.raises(NotFound) as error:
+        raw_data.images(raw, "val", ["nowhere.jpg"], server.url, fetch="images")
+    assert "FETCH" not in str(error.value), "the archive does not hold it either"
+
+
+def test_the_inventory_is_read_while_another_run_is_at_work(raw, server, mirror_folder):
+    sizes = {file.name: file.stat().st_size for file in (mirror_folder / "train2017").iterdir()}
+    with files.locked(raw.folder):
+        assert raw_data.inventory(raw, "train", server.url).sizes == sizes
+    assert not raw.inventory("train").exists()
+    raw_data.inventory(raw, "train", server.url)
+    with files.locked(raw.folder):
+        assert raw_data.inventory(raw, "train", NOWHERE.replace("9", "80"), QUICK).sizes == sizes
 
 
 def test_a_file_address_serves_as_mirror(raw, mirror_folder):

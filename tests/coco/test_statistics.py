@@ -162,7 +162,7 @@ def test_the_table_fits_a_terminal_with_the_longest_name_and_the_numbers_of_coco
     sizes = inventory.Inventory(None, 163_000.0)
     splits = {s: counts.Split({"baseball glove": person}, dict.fromkeys(range(118_287), ""), sizes) for s in SPLITS}
     nothing = survey.Files(0, 0)
-    whole = survey.Survey(splits, {"sports": ["baseball glove"]}, ["baseball glove"], nothing, {}, True)
+    whole = survey.Survey(splits, {"sports": ["baseball glove"]}, ["baseball glove"], nothing, {}, [])
     lines = category_table.lines(whole)
     assert lines[-1].split()[-6:] == ["236,574", "1,720,002", "21,554", "123,456", "38.6", "GB"]
     assert max(map(len, lines)) <= 80
@@ -251,6 +251,29 @@ def test_sizes_that_are_not_known_are_estimated_and_that_is_said(list_categories
     assert result["sizes_are_exact"] is False
     assert result["chosen"]["together"]["bytes"] > 100_000  # the published mean, not the few bytes of a drawn image
     assert "an estimate" in list_categories("--splits", "val")[1]
+
+
+def test_only_the_sizes_that_are_not_known_are_estimates(list_categories, listed, mirror_folder):
+    (mirror_folder / "zips" / "test2017.zip").unlink()
+    result = listed("--splits", "val testdev")
+    assert (result["sizes_are_exact"], result["estimated"]) == (True, ["testdev"])
+    said = list_categories("--splits", "val testdev")[1]
+    assert "by the sizes of their files.\n" in said
+    assert "testdev has no boxes: its 2 images (about " in said
+    (mirror_folder / "zips" / "train2017.zip").unlink()
+    said = list_categories("--splits", "train val")[1]
+    assert "by the sizes of their files; for train by an estimate" in said
+
+
+def test_a_misspelt_category_or_mirror_costs_no_download(list_categories, server, home, monkeypatch):
+    """COCO's own address, answered by a proxy on this machine."""
+    monkeypatch.setenv("http_proxy", server.url)
+    status, _, err = list_categories("--categories", "hores", "--coco-url", "http://images.cocodataset.org")
+    assert (status, len(err.splitlines()), "'hores' (nearest: horse" in err) == (2, 1, True)
+    status, _, err = list_categories("--coco-url", "ftp://x")
+    assert (status, len(err.splitlines()), "COCO_URL=ftp://x is no mirror" in err) == (2, 1, True)
+    assert server.requests == []
+    assert not home.folder.exists()
 
 
 def test_boxes_are_cleaned_before_they_are_counted():

@@ -28,6 +28,34 @@ def test_the_only_prepared_model_needs_no_name(shell, chosen):
     assert chosen() == f"{shell.folder}/model/ssd"
 
 
+def test_make_model_takes_the_only_prepared_one_too(shell):
+    def named(**variables: str) -> str:
+        return shell.calls(shell.make("model", **variables))[0]["arguments"][1]
+
+    assert named() == ""  # for Python to say what there is
+    shell.prepare("ssd")
+    assert named() == "ssd"
+    assert named(MODEL="frcnn") == "frcnn"
+    shell.prepare("frcnn")
+    assert named() == ""
+
+
+@pytest.mark.parametrize("verb", ["model", "status", "export", "clean-model"])
+@pytest.mark.parametrize("name", ["../model/ssd", "/tmp", ".."])
+def test_a_path_is_no_name(shell, verb, name):
+    shell.prepare("ssd")
+    assert f"MODEL={name}: MODEL is a name, not a path" in shell.the_error(shell.make(verb, MODEL=name))
+
+
+def test_what_is_to_be_run_names_another_home(shell, tmp_path: Path):
+    there = f"TODUS_HOME={tmp_path}/a\\ home"
+    home = f"{tmp_path}/a home"
+    assert f"make model MODEL=name {there} (make models" in shell.the_error(shell.make("train", TODUS_HOME=home))
+    assert shell.the_error(shell.make("train", MODEL="x", TODUS_HOME=home)).endswith(f"make model MODEL=x {there}")
+    error = shell.the_error(shell.make("train", MODEL_DIR=f"{home}/model/x", TODUS_HOME=home))
+    assert error.endswith(f"make model MODEL=x {there}")
+
+
 def test_model_names_one_of_several(shell, chosen):
     shell.prepare("ssd", "frcnn")
     assert chosen(MODEL="frcnn") == f"{shell.folder}/model/frcnn"

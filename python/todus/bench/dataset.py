@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,8 +94,9 @@ def fetching(work: Path, sample: Path, images: int, runs: int) -> str:
             output = work / f"{job}-{faults}-{turn}"
             with _served(folder, faults) as url:
                 run = measured.run(JOBS, job, wanted, url, output)
-            count = _count_intact(output, folder)
-            rates[label] = max(rates.get(label, 0.0), count / run.seconds)
+            asked_for = json.loads(wanted.read_text())
+            require_intact(output, folder, asked_for)
+            rates[label] = max(rates.get(label, 0.0), len(asked_for) / run.seconds)
     slowest = rates["one after the other"]
     rows = [[label, f"{rate:,.0f}", f"{rate / slowest:.1f} x"] for label, rate in rates.items()]
     return f"Fetch: images/s from this machine, {images:,} images, all intact\n\n" + measured.table(
@@ -148,13 +149,14 @@ def _served(folder: Path, faults: float) -> Iterator[str]:
             server.kill()
 
 
-def _count_intact(output: Path, source: Path) -> int:
-    """How many files came; raises UserError unless each is what it should be."""
-    came = list(output.iterdir())
-    bad = [path.name for path in came if path.read_bytes() != (source / path.name).read_bytes()]
+def require_intact(output: Path, source: Path, names: Sequence[str]) -> None:
+    """Raise UserError unless just the files `names` came, and each is what it should be."""
+    came = {path.name for path in output.iterdir()}
+    if came != set(names):
+        raise UserError(f"{len(came & set(names))} of {len(names)} files came, and {len(came - set(names))} others")
+    bad = [name for name in names if (output / name).read_bytes() != (source / name).read_bytes()]
     if bad:
-        raise UserError(f"{len(bad)} of {len(came)} files are not intact, {bad[0]} for one")
-    return len(came)
+        raise UserError(f"{len(bad)} of {len(names)} files are not intact, {bad[0]} for one")
 
 
 def _rate(images: int, run: measured.Measurement) -> str:

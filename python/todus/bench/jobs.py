@@ -1,7 +1,7 @@
 """The jobs that `make bench-dataset` times: each is one whole process, ours or the one it is compared with.
 
-python -m todus.bench.jobs api-records ANNOTATIONS IMAGES OUTPUT [--masks]
-python -m todus.bench.jobs our-records ANNOTATIONS IMAGES OUTPUT [--masks]
+python -m todus.bench.jobs api-records ANNOTATIONS IMAGES OUTPUT boxes|masks
+python -m todus.bench.jobs our-records ANNOTATIONS IMAGES OUTPUT boxes|masks
 python -m todus.bench.jobs plain-filter ANNOTATIONS OUTPUT
 python -m todus.bench.jobs our-filter ANNOTATIONS OUTPUT
 python -m todus.bench.jobs plain-fetch NAMES URL OUTPUT
@@ -10,8 +10,9 @@ python -m todus.bench.jobs our-fetch NAMES URL OUTPUT
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlretrieve
 
@@ -60,36 +61,44 @@ def our_filter(annotation_file: Path, output: Path) -> None:
 
 def plain_fetch(names: Path, url: str, output: Path) -> None:
     """One after the other, as pycocotools' COCO.download does; it gives up at the first fault."""
+    output.mkdir()
     for name in json.loads(names.read_text()):
         urlretrieve(f"{url}/{name}", output / name)
 
 
 def our_fetch(names: Path, url: str, output: Path) -> None:
+    output.mkdir()
     pairs = [(f"{url}/{name}", output / name) for name in json.loads(names.read_text())]
     download.fetch_all(pairs, check=lambda path: encoded_image.problem(path.read_bytes()))
 
 
-JOBS = {
-    "api-records": api_records,
-    "our-records": our_records,
-    "plain-filter": plain_filter,
-    "our-filter": our_filter,
-    "plain-fetch": plain_fetch,
-    "our-fetch": our_fetch,
-}
+def _parser() -> argparse.ArgumentParser:
+    parser = command.parser(__doc__)
+    jobs = parser.add_subparsers(required=True, metavar="JOB")
+
+    def add(name: str, job: Callable[..., None], *operands: str) -> argparse.ArgumentParser:
+        own = jobs.add_parser(name)
+        own.set_defaults(job=job)
+        for operand in operands:
+            own.add_argument(operand, type=str if operand == "url" else Path)
+        return own
+
+    for name, records in (("api-records", api_records), ("our-records", our_records)):
+        add(name, records, "annotation_file", "images", "output").add_argument("masks", choices=("boxes", "masks"))
+    for name, limit in (("plain-filter", plain_filter), ("our-filter", our_filter)):
+        add(name, limit, "annotation_file", "output")
+    for name, fetch in (("plain-fetch", plain_fetch), ("our-fetch", our_fetch)):
+        add(name, fetch, "names", "url", "output")
+    return parser
 
 
 def main() -> None:
-    name, *arguments = sys.argv[1:]
-    if name.endswith("-records"):
-        *paths, masks = arguments
-        JOBS[name](*map(Path, paths), masks == "masks")
-    elif name.endswith("-fetch"):
-        names, url, output = arguments
-        Path(output).mkdir()
-        JOBS[name](Path(names), url, Path(output))
-    else:
-        JOBS[name](*map(Path, arguments))
+    given = vars(_parser().parse_args())
+    given.pop("home")
+    job = given.pop("job")
+    if "masks" in given:
+        given["masks"] = given["masks"] == "masks"
+    job(**given)
 
 
 if __name__ == "__main__":

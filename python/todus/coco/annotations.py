@@ -1,27 +1,24 @@
-"""COCO's annotation files: reading them, keeping what a dataset needs of them, and writing that.
+"""What a dataset keeps of COCO's annotations, and what it does not, counted by reason.
 
-The file is COCO's own JSON object. Of it, images and categories are the file's own dicts; annotations, of which COCO
-has 860,001, are typed and hold their outline as the text it was, so that a file of 450 MB is read in a second or two.
 Boxes are (x, y, width, height) in pixels from the top left corner.
 """
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import json
-import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
 
-from todus import files
+from todus.coco.annotation_file import load, parse, write
+from todus.coco.ground_truth import Annotation, Bbox, GroundTruth
 from todus.errors import UserError
+
+__all__ = ["Annotation", "GroundTruth", "Tally", "load", "parse", "write"]
+__all__ += ["by_image", "clean", "limit", "require_boxes", "without_images"]
 
 # Why an annotation is not kept.
 EMPTY = "empty box"
@@ -35,40 +32,7 @@ UNKNOWN_CATEGORY = "unknown category"
 NO_BOX_LEFT = "image left without a box"
 DUPLICATE_IMAGE = "image with the id of another"
 
-CHUNK = 20_000  # annotations put into JSON at a time: enough for speed, little beside the rest in memory
-
-Bbox = tuple[float, float, float, float]
-
-
-class Annotation(msgspec.Struct, gc=False):
-    """One object, with the fields that COCO's instances have; others are not taken over."""
-
-    id: int | str | None  # None, here and below: what the file has is of no use
-    image_id: int | str | None
-    category_id: int | None
-    bbox: Bbox | None
-    area: float | None = None  # square pixels
-    iscrowd: int = 0
-    segmentation: Raw | UnsetType = UNSET  # JSON: polygons [[x, y, ...], ...], or run lengths {"counts", "size"}
-
-
-class GroundTruth(msgspec.Struct, gc=False):
-    """What an annotation file holds. Test-dev has no annotations; info and licenses are JSON, where there are any."""
-
-    images: list[dict]
-    categories: list[dict]
-    annotations: list[Annotation] | UnsetType = UNSET
-    info: Raw | UnsetType = UNSET
-    licenses: Raw | UnsetType = UNSET
-
-    @property
-    def is_annotated(self) -> bool:
-        return self.annotations is not UNSET
-
-    @property
-    def boxes(self) -> list[Annotation]:
-        """The annotations; none for test-dev."""
-        return self.annotations if self.is_annotated else []
+LARGEST_AREA = 3.4e38  # square pixels: what a record's float can hold
 
 
 @dataclass
@@ -77,28 +41,8 @@ class Tally:
 
     skipped: Counter[str] = field(default_factory=Counter)  # reason -> annotations (or images)
     clipped: int = 0  # boxes that reached over the edge of their image
+    areas: int = 0  # that no outline can have, and are that of the box instead
     negatives: int = 0  # images that are kept although they show no chosen category
-
-
-def load(path: Path) -> GroundTruth:
-    """Read an annotation file. Raises UserError if it is not one, or if it names files outside its folder."""
-    return parse(path.read_bytes(), path)
-
-
-def parse(data: bytes, path: Path) -> GroundTruth:
-    """Read the text of an annotation file; `path` is for messages. An annotation that is not as COCO writes them is
-    taken as far as it makes sense, and left to `limit` and `clean` to be counted. Raises UserError as `load` does."""
-    with _no_garbage_collection():  # it would look through millions of objects again and again
-        try:
-            truth = _decode(data)
-        except msgspec.MsgspecError:
-            truth = _parse_leniently(data, path)
-    for image in truth.images:
-        if not _is_image(image):
-            raise UserError(f"{path} has an image without a proper id, file name, width or height: {image!r:.200}")
-    for part in ("id", "name"):
-        _check_categories(truth.categories, part, path)
-    return truth
 
 
 def limit(truth: GroundTruth, names: Sequence[str], negatives: float = 0.0, seed: int = 0) -> tuple[GroundTruth, Tally]:
@@ -145,6 +89,12 @@ def clean(truth: GroundTruth) -> tuple[GroundTruth, Tally]:
     return _replaced(truth, images=images, annotations=annotations), tally
 
 
+def require_boxes(truth: GroundTruth, split: str, path: Path) -> None:
+    """Raise UserError if the annotation file `path` of `split` has no list of annotations; test-dev needs none."""
+    if split != "testdev" and not truth.is_annotated:
+        raise UserError(f"{path} has no annotations, so it is not COCO's; delete it and run again")
+
+
 def without_images(truth: GroundTruth, ids: set[Hashable]) -> GroundTruth:
     """The same without these images and what is in them."""
     images = [image for image in truth.images if image["id"] not in ids]
@@ -160,114 +110,6 @@ def by_image(truth: GroundTruth) -> dict[Hashable, list[Annotation]]:
     for annotation in truth.boxes:
         index[annotation.image_id].append(annotation)
     return index
-
-
-def write(path: Path, truth: GroundTruth) -> None:
-    """Write an annotation file: equal input makes equal bytes."""
-    encode = msgspec.json.encode
-    with files.atomic_file(path) as unfinished, unfinished.open("wb") as file:
-        file.write(b"{")
-        for part in ("info", "licenses"):
-            if getattr(truth, part) is not UNSET:
-                file.write(b'"%s":%s,\n' % (part.encode(), bytes(getattr(truth, part))))
-        file.write(b'"categories":' + encode(truth.categories))
-        file.write(b',\n"images":[')
-        file.writelines(_joined(truth.images, encode))
-        file.write(b"]")
-        if truth.is_annotated:
-            file.write(b',\n"annotations":[')
-            file.writelines(_joined(truth.annotations, encode))
-            file.write(b"]")
-        file.write(b"}\n")
-
-
-def _joined(items: Sequence, encode: Callable[[object], bytes]) -> Iterator[bytes]:
-    """The JSON of a list, without its brackets, in chunks."""
-    for start in range(0, len(items), CHUNK):
-        yield (b",\n" if start else b"") + encode(items[start : start + CHUNK])[1:-1]
-
-
-def _decode(data: bytes) -> GroundTruth:
-    return msgspec.json.decode(data, type=GroundTruth)
-
-
-def _parse_leniently(data: bytes, path: Path) -> GroundTruth:
-    """The slow way, for files that are broken, or that are not what COCO itself would write."""
-    try:
-        whole = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run again") from None
-    for part in ("images", "categories"):
-        if not isinstance(whole, dict) or not isinstance(whole.get(part), list):
-            raise UserError(f"{path} is not a COCO annotation file (it has no list of {part}); delete it and run again")
-    annotations = whole.get("annotations", [])
-    if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
-        raise UserError(f"{path} is not a COCO annotation file (no list of annotations); delete it and run again")
-    truth = GroundTruth(whole["images"], whole["categories"])
-    if "annotations" in whole:
-        truth.annotations = [_lenient_annotation(annotation) for annotation in annotations]
-    for part in ("info", "licenses"):
-        if part in whole:
-            setattr(truth, part, _raw(whole[part]))
-    return truth
-
-
-def _lenient_annotation(annotation: Mapping) -> Annotation:
-    def of_type(key: str, *types: type) -> object:
-        value = annotation.get(key)
-        return value if isinstance(value, types) and not isinstance(value, bool) else None
-
-    box, area = annotation.get("bbox"), annotation.get("area")
-    return Annotation(
-        id=of_type("id", int, str),
-        image_id=of_type("image_id", int, str),
-        category_id=of_type("category_id", int),
-        bbox=tuple(map(float, box)) if isinstance(box, list) and len(box) == 4 and all(map(_is_finite, box)) else None,
-        area=float(area) if _is_finite(area) else None,
-        iscrowd=int(annotation.get("iscrowd") in (1, True)),
-        segmentation=_raw(annotation["segmentation"]) if "segmentation" in annotation else UNSET,
-    )
-
-
-def _raw(value: object) -> Raw:
-    return Raw(msgspec.json.encode(value))  # what is no number in JSON (NaN) becomes null
-
-
-def _is_finite(number: object) -> bool:
-    try:
-        return isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
-    except OverflowError:  # an integer that no float can hold
-        return False
-
-
-def _is_image(image: object) -> bool:
-    if not isinstance(image, dict) or not isinstance(image.get("id"), (int, str)):
-        return False
-    width, height = image.get("width"), image.get("height")
-    has_size = isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0
-    return has_size and _is_plain_name(image.get("file_name"))
-
-
-def _is_plain_name(name: object) -> bool:
-    """Whether it is the name of a file that stays in its folder."""
-    if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
-        return False
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
-
-
-def _check_categories(categories: Sequence, part: str, path: Path) -> None:
-    kind = {"id": int, "name": str}[part]
-    values = set()
-    for category in categories:
-        if not isinstance(category, dict) or not isinstance(category.get(part), kind):
-            raise UserError(f"{path} has a category without an id or a name: {category!r:.200}")
-        if category[part] in values:
-            raise UserError(f"{path} has two categories with the {part} {category[part]!r}; correct it")
-        values.add(category[part])
 
 
 def _replaced(truth: GroundTruth, **parts: object) -> GroundTruth:
@@ -300,7 +142,10 @@ def _usable(
             continue
         seen.add(annotation.id)
         tally.clipped += box is not annotation.bbox
-        area = box[2] * box[3] if annotation.area is None else annotation.area  # scoring needs one
+        area = annotation.area
+        if area is None or not 0 <= area <= LARGEST_AREA:
+            tally.areas += area is not None
+            area = box[2] * box[3]  # scoring needs one
         kept.append(
             Annotation(
                 annotation.id, annotation.image_id, category, box, area, annotation.iscrowd, annotation.segmentation
@@ -344,14 +189,3 @@ def _chance(image_id: Hashable, seed: int) -> float:
     """A number from 0 to below 1 that is as good as random, and the same each time."""
     digest = hashlib.blake2b(f"{seed} {image_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

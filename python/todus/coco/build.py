@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from todus import files, layout
+from todus import files, layout, progress
 from todus.coco import annotations, label_map, manifest, raw_data, summary
 from todus.coco.annotations import GroundTruth
 from todus.coco.records import writer
@@ -41,12 +41,12 @@ def write(plan: Plan, raw: layout.RawData, target: layout.Dataset, preview: bool
             else:
                 made = plan.new[split]
                 truths[split], written = _write_split(made, split, raw, unfinished, plan.parameters.masks, processes)
-                entries[split] = manifest.entry(split, made, written)
+                entries[split] = manifest.entry(split, made, written, unfinished, raw_data.source(raw))
         of_all = truths[splits[0]].categories
         label_map.write(unfinished.label_map, label_map.LabelMap.of(of_all))
         if preview:
             _draw(truths, raw, unfinished)
-        made = manifest.compose(target.name, plan.parameters, of_all, plan.known, entries, raw_data.source(raw))
+        made = manifest.compose(target.name, unfinished, plan.parameters, of_all, plan.known, entries, preview)
         files.write_json(unfinished.manifest, made, indent=1)
     summary.show(truths, made)
 
@@ -90,10 +90,13 @@ def _take_over(target: layout.Dataset, unfinished: layout.Dataset, split: str) -
 
 
 def _draw(truths: Mapping[str, GroundTruth], raw: layout.RawData, unfinished: layout.Dataset) -> None:
-    from todus.coco import preview  # brings matplotlib, which takes longer to load than a small dataset to make
+    from todus.coco import chart, preview  # bring matplotlib, which takes longer to load than a small dataset to make
 
     annotated = {split: truth for split, truth in truths.items() if truth.boxes}
-    if annotated:
-        split, truth = next(iter(annotated.items()))
-        preview.write_preview(truth, raw.images(split), unfinished.preview)
-        preview.write_chart(annotated, unfinished.chart)
+    if not annotated:
+        return
+    chart.write_chart(annotated, unfinished.chart)
+    drawn = (preview.write_preview(truth, raw.images(split), unfinished.preview) for split, truth in annotated.items())
+    if not any(drawn):
+        folders = " and ".join(progress.shown(raw.images(split)) for split in annotated)
+        progress.say(f"note: no {unfinished.preview.name} is drawn: {folders} have none of the images any more")

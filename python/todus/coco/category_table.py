@@ -35,13 +35,12 @@ def lines(survey: Survey) -> list[str]:
 
 def notes(survey: Survey) -> list[str]:
     """What the table leaves unsaid, a line each."""
-    by = "the sizes of their files" if survey.sizes_are_exact else "an estimate: their number times the mean size"
     texts = [
         "An image counts once in each line, whatever it shows; crowds are among the boxes; the median is of box areas.",
-        f"Download is that of the images one by one, by {by}.",
+        f"Download is that of the images one by one, by {_measure(survey)}.",
     ]
     for split, files in survey.unlabelled.items():
-        size = progress.human_size(files.bytes)
+        size = ("about " if split in survey.estimated else "") + progress.human_size(files.bytes)
         texts.append(f"{split} has no boxes: its {files.images:,} images ({size}) come besides, whatever you choose.")
     if survey.there.images:
         wanted = survey.figures(survey.chosen)
@@ -49,6 +48,16 @@ def notes(survey: Survey) -> list[str]:
         there = f"{survey.there.images:,} of the {wanted.images:,} images with CATEGORIES are there already"
         texts.append(f"{there}; {left} to fetch.")
     return texts
+
+
+def _measure(survey: Survey) -> str:
+    estimate = "an estimate: their number times the mean size"
+    if survey.sizes_are_exact:
+        return "the sizes of their files"
+    estimated = [split for split in survey.splits if split in survey.estimated]
+    if len(estimated) == len(survey.splits):
+        return estimate
+    return f"the sizes of their files; for {' and '.join(estimated)} by {estimate}"
 
 
 def _figures_row(label: str, figures: counts.Figures, width: int) -> str:

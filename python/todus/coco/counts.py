@@ -6,19 +6,9 @@ import statistics
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Protocol
 
 from todus.coco import annotations
-
-
-class Sizes(Protocol):
-    """What is known about the image files of a split; raw_data.inventory gives it."""
-
-    @property
-    def is_exact(self) -> bool: ...
-
-    def size(self, names: Iterable[str]) -> int:
-        """Bytes of the files with these names."""
+from todus.coco.fetching.inventory import Inventory
 
 
 @dataclass
@@ -36,7 +26,7 @@ class Split:
 
     categories: Mapping[str, Category]  # by name, in the order of the file; none is left out
     names: Mapping[Hashable, str]  # image id -> file name, of all images, also of those that show nothing
-    sizes: Sizes
+    sizes: Inventory
 
     def file_names(self, images: Iterable[Hashable]) -> list[str]:
         return [self.names[image] for image in images]
@@ -57,7 +47,7 @@ class Figures:
     bytes: int  # of the images' files
 
 
-def count(truth: annotations.GroundTruth, sizes: Sizes) -> Split:
+def count(truth: annotations.GroundTruth, sizes: Inventory) -> Split:
     """Count what a dataset made of this annotation file would hold: boxes are clipped and dropped as they are there."""
     kept, _ = annotations.clean(truth)
     categories = {category["name"]: Category() for category in kept.categories}

@@ -15,54 +15,43 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from todus import command, download, files, layout, progress
-from todus.coco import annotations, build, categories, choice, manifest, raw_data, summary
+from todus.coco import annotations, build, categories, choice, manifest, options, raw_data, summary
 from todus.coco.annotations import GroundTruth
+from todus.coco.comparison import compare
 from todus.coco.manifest import Parameters
+from todus.coco.request import NAMES, SEED, Request
 from todus.errors import UserError
 
-NAMES = ("complete", "limited")
-SEED = 0  # of the negatives: the same ones each time
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for. `categories` is the text as typed; None for a complete dataset."""
-
-    name: str
-    categories: str | None
-    splits: tuple[str, ...]
-    coco_url: str = raw_data.DEFAULT_URL
-    fetch: str = raw_data.AUTO
-    connections: int = download.WORKERS
-    negatives: float = 0.0
-    masks: bool = False
-    preview: bool = True
-    processes: int | None = None  # that write records; None: one a core
+__all__ = ["Request", "main", "make"]
 
 
 def make(request: Request, home: layout.Home) -> bool:
     """Make the dataset, unless it is there already (then False). Raises UserError and WorldError."""
-    target = home.dataset(request.name)
+    target, raw = home.dataset(request.name), home.raw_data
     there = manifest.read(target)
-    if there is not None and not _compare(there, request, target, home.raw_data)[0]:
+    if request.categories is not None and there is None:
+        choice.check_before_fetching(request.categories, raw, request.splits[0], request.coco_url)
+    if there is not None and not compare(there, request, target, raw).reason:
         _say_what_is_there(target, there, request.coco_url)
         return False
-    raw_data.check_source(home.raw_data, request.coco_url)
+    raw_data.check_source(raw, request.coco_url)
     with files.locked(target.folder.parent):
-        _make(request, home.raw_data, target)
-    return True
+        return _make(request, raw, target)
 
 
-def _make(request: Request, raw: layout.RawData, target: layout.Dataset) -> None:
+def _make(request: Request, raw: layout.RawData, target: layout.Dataset) -> bool:
     started = time.monotonic()
     there = manifest.read(target)
     kept: dict[str, dict] = {}
     if there is not None:
-        difference, kept = _compare(there, request, target, raw)
-        progress.say(f"making {progress.shown(target.folder)} anew: {difference}")
+        difference = compare(there, request, target, raw)
+        if not difference.reason:  # another run has made it before this one had the lock
+            _say_what_is_there(target, there, request.coco_url)
+            return False
+        kept = difference.kept
+        progress.say(f"making {progress.shown(target.folder)} anew: {difference.reason}")
     plan = _plan(request, raw, there, kept)
     _check_boxes({split: made.truth for split, made in plan.new.items()})
     for split, made in plan.new.items():
@@ -70,28 +59,7 @@ def _make(request: Request, raw: layout.RawData, target: layout.Dataset) -> None
         raw_data.images(raw, split, names, request.coco_url, request.fetch, request.connections)
     build.write(plan, raw, target, request.preview, request.processes)
     progress.made(target.folder, started)
-
-
-def _compare(
-    there: Mapping, request: Request, target: layout.Dataset, raw: layout.RawData
-) -> tuple[str, dict[str, dict]]:
-    """Why the dataset on disk is not the one asked for, or ''; and the entries of those splits that can stay.
-
-    Looks at dataset.json and the names of files only.
-    """
-    was = manifest.parameters(there)
-    wanted = was.categories
-    if request.categories is not None:
-        wanted = tuple(
-            choice.category_names(request.categories, there["known_categories"], raw.annotations(request.splits[0]))
-        )
-    asked = Parameters(wanted, request.splits, request.negatives, request.masks)
-    lost = manifest.lost_files(target, was.splits)
-    same = (asked.categories, asked.negatives, asked.masks) == (was.categories, was.negatives, was.masks)
-    kept = {s: there["splits"][s] for s in request.splits if same and s in was.splits and s not in lost}
-    if not same or set(was.splits) != set(request.splits):
-        return f"it was made for {was.describe()}", kept
-    return f"{max(lost.values())} of its files are gone" if lost else "", kept
+    return True
 
 
 def _plan(request: Request, raw: layout.RawData, there: Mapping | None, kept: Mapping[str, dict]) -> build.Plan:
@@ -103,20 +71,19 @@ def _plan(request: Request, raw: layout.RawData, there: Mapping | None, kept: Ma
         if split in kept:
             continue
         whole, source = _read(raw, split, request.coco_url)
+        path = raw.annotations(split)
         if not known:
             known = whole.categories
-            path = raw.annotations(split)
-            chosen = (
-                _names(known) if request.categories is None else choice.category_names(request.categories, known, path)
-            )
+            chosen = choice.names_of(known)
+            if request.categories is not None:
+                chosen = choice.category_names(request.categories, known, path)
         if request.categories is None:
-            if _names(whole.categories) != _names(known):
-                raise UserError(f"{source.file} has other categories than the split before it; they do not match")
+            choice.require_same(known, whole.categories, path, with_ids=True)
             truth, tally = annotations.clean(whole)
         else:
             truth, tally = annotations.limit(whole, chosen, request.negatives, SEED)
         new[split] = manifest.Split(truth, tally, source)
-    parameters = Parameters(tuple(chosen), request.splits, request.negatives, request.masks)
+    parameters = Parameters(tuple(chosen), request.splits, request.negatives, SEED, request.masks)
     return build.Plan(parameters, known, new, dict(kept))
 
 
@@ -125,21 +92,20 @@ def _read(raw: layout.RawData, split: str, coco_url: str) -> tuple[GroundTruth, 
     progress.say(f"reading {progress.shown(path)}")
     data = path.read_bytes()
     source = manifest.Source(path.name, len(data), hashlib.sha256(data).hexdigest())
-    return annotations.parse(data, path), source
-
-
-def _names(known: Sequence[Mapping]) -> list[str]:
-    return [category["name"] for category in known]
+    truth = annotations.parse(data, path)
+    annotations.require_boxes(truth, split, path)
+    return truth, source
 
 
 def _check_boxes(truths: Mapping[str, GroundTruth]) -> None:
-    """Refuse a training split without a box; warn of categories that a split does not show."""
+    """Refuse a split left without images and a training split without a box; warn of categories that are not shown."""
     for split, truth in truths.items():
         if not truth.is_annotated:
             continue
         shown = {annotation.category_id for annotation in truth.boxes}
-        if not shown and split == "train":
-            raise UserError("no train image shows any of the chosen categories; choose others (CATEGORIES)")
+        if not truth.images or (not shown and split == "train"):
+            without = " or leave it out of SPLITS" if split != "train" else ""
+            raise UserError(f"no {split} image shows any of the chosen categories; choose others (CATEGORIES){without}")
         without = [category["name"] for category in truth.categories if category["id"] not in shown]
         if without:
             progress.say(f"warning: no {split} image shows {', '.join(without)}")
@@ -147,21 +113,17 @@ def _check_boxes(truths: Mapping[str, GroundTruth]) -> None:
 
 def _say_what_is_there(target: layout.Dataset, there: Mapping, coco_url: str) -> None:
     progress.say(f"{manifest.parameters(there).describe()} ({summary.counts(there)})")
-    if there["coco_url"] is not None and not raw_data.same_source(there["coco_url"], coco_url):
-        progress.say(f"note: it was made from {there['coco_url']}, not from {coco_url}")
+    sources = {entry["coco_url"]: None for entry in there["splits"].values()}
+    for source in sources:
+        if source is not None and not raw_data.same_source(source, coco_url):
+            progress.say(f"note: it was made from {source}, not from {coco_url}")
     progress.already_there(target.folder, "delete it to make it anew")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__)
     parser.add_argument("name", choices=NAMES)
-    parser.add_argument("--categories", metavar="NAMES", help=f"for limited (default: {categories.DEFAULT})")
-    parser.add_argument(
-        "--splits", default=choice.DEFAULT_SPLITS, help="of train, val and testdev (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--coco-url", default=raw_data.DEFAULT_URL, metavar="URL", help="COCO or a mirror (default: %(default)s)"
-    )
+    options.add(parser, "for limited", None)
     parser.add_argument(
         "--fetch", choices=raw_data.WAYS, default=raw_data.AUTO, help="images one by one, or their archive"
     )
@@ -188,29 +150,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
-    if options.name == "complete" and options.categories is not None:
+    given = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    if given.name == "complete" and given.categories is not None:
         raise UserError("a complete dataset has all categories; leave out --categories, or make a limited one")
-    if options.name == "complete" and options.negatives:
+    if given.name == "complete" and given.negatives:
         raise UserError("a complete dataset has all images; leave out NEGATIVES, or make a limited one")
     text = None
-    if options.name == "limited":
-        text = categories.DEFAULT if options.categories is None else options.categories
-    home = layout.Home(options.home)
+    if given.name == "limited":
+        text = categories.DEFAULT if given.categories is None else given.categories
+    home = layout.Home(given.home)
     request = Request(
-        name=options.name,
+        name=given.name,
         categories=text,
-        splits=choice.splits(options.splits),
-        coco_url=options.coco_url,
-        fetch=options.fetch,
-        connections=options.connections,
-        negatives=options.negatives,
-        masks=options.masks,
-        preview=options.preview,
-        processes=options.processes,
+        splits=choice.splits(given.splits),
+        coco_url=given.coco_url,
+        fetch=given.fetch,
+        connections=given.connections,
+        negatives=given.negatives,
+        masks=given.masks,
+        preview=given.preview,
+        processes=given.processes,
     )
     make(request, home)
-    dataset = " DATASET=complete" if options.name == "complete" else ""
+    dataset = " DATASET=complete" if given.name == "complete" else ""
     progress.next_step(f"make model MODEL=ssd_mobilenet_v2_coco_2018_03_29{dataset}{command.elsewhere(home)}")
 
 

@@ -13,31 +13,31 @@ from pathlib import Path
 from PIL import Image
 
 from todus import files, picture
-from todus.coco import annotations, chart
+from todus.coco import annotations
 
 COLUMNS = 4
 CELL = 390  # pixels: the longer side of an image on the sheet, so that four of them and the gaps make 1,600
 TEXT_SIZE = 12  # pixels, of a caption
 MANY_BOXES = 12  # an image with more is chosen only if there is no other: nobody could read its captions
 
-write_chart = chart.write_chart
-
 
 def write_preview(
     truth: annotations.GroundTruth, images_folder: Path, path: Path, count: int = 16, seed: int = 0
-) -> None:
+) -> bool:
     """Write a PNG of `count` images, four a row, with their boxes and names.
 
     `seed` chooses the images, so that as many categories as possible are seen, rare ones too. Images without a box are
-    not chosen, nor are those that cannot be read. If none is left, nothing is written.
+    not chosen, nor are those that cannot be read. If none is left, nothing is written,
+    and the answer is False.
     """
     panels = _panels(truth, images_folder, count, seed)
     if not panels:
-        return
+        return False
     panels.sort(key=lambda panel: panel.height)  # rows of one height leave the least white
     sheet = picture.contact_sheet(panels, COLUMNS)
     with files.atomic_file(path) as unfinished:
         sheet.save(unfinished, "PNG")
+    return True
 
 
 def _panels(truth: annotations.GroundTruth, images_folder: Path, count: int, seed: int) -> list[Image.Image]:

@@ -6,22 +6,22 @@ that the user has put there himself have no source and are taken as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from todus import download, files, progress
 from todus.coco import encoded_image
-from todus.coco.fetching import archives, fetch_plan, mirror_archives, origin
-from todus.coco.fetching import inventory as inventories
+from todus.coco.fetching import archives, fetch_plan, mirror_archives, mirror_inventory, origin
 from todus.coco.fetching.fetch_plan import ARCHIVE, AUTO, WAYS
 from todus.coco.fetching.inventory import Inventory
 from todus.coco.fetching.official import DEFAULT_URL
 from todus.coco.fetching.origin import check_source, same_source, source
-from todus.download import PATIENT, NoRange, NotFound, Patience
-from todus.errors import TodusError, UserError
+from todus.download import PATIENT, NotFound, Patience
+from todus.downloading.transfer import size_of
+from todus.errors import UserError, WorldError
 from todus.layout import RawData
-from todus.transfer import size_of
 
 __all__ = ["AUTO", "DEFAULT_URL", "WAYS", "Inventory", "annotations", "images", "inventory"]
 __all__ += ["check_source", "same_source", "source"]
@@ -73,15 +73,18 @@ def images(
     WorldError (network, disk), which names what is missing.
     """
     _check_names(names)
+    names = list(dict.fromkeys(names))  # two images may have one file
     if not _missing(raw.images(split), names):
         return
     with files.locked(raw.folder):
         files.sweep(raw.images(split))
-        archive = _archive(raw, split)
+        archive = raw.archive(f"{raw.images(split).name}.zip")
         missing = _unpack(raw, split, names) if archive.exists() else _missing(raw.images(split), names)
         if not missing:
             return
-        known = _inventory(raw, split, coco_url, patience)
+        known, is_new = mirror_inventory.find(raw, split, coco_url, patience)
+        if is_new:
+            mirror_inventory.keep(raw, split, coco_url, known)
         if not archive.exists():
             plan = fetch_plan.choose(fetch, split, missing, known, size_of(archive.with_name(archive.name + ".part")))
             progress.say(plan.reason)
@@ -95,7 +98,13 @@ def images(
                 f"{archive} lacks {len(missing):,} of the {len(names):,} images of the annotation file (the first: "
                 f"{missing[0]}), so the two do not belong together; delete the wrong one and run again"
             )
-        _fetch_one_by_one(raw, split, missing, known, coco_url, connections, patience)
+        try:
+            _fetch_one_by_one(raw, split, missing, known, coco_url, connections, patience)
+        except NotFound as error:
+            still_missing = _missing(raw.images(split), missing)
+            if archive.exists() or known.archive_size is None or not known.holds(still_missing):
+                raise
+            raise NotFound(f"{error}; {archive.name} on the server may hold what is missing: FETCH=archive") from None
 
 
 def inventory(raw: RawData, split: str, coco_url: str = DEFAULT_URL, patience: Patience = PATIENT) -> Inventory:
@@ -104,47 +113,16 @@ def inventory(raw: RawData, split: str, coco_url: str = DEFAULT_URL, patience: P
     That is read from the directory of the archive, here or on the server (10 MB of the 19 GB of train2017.zip), and
     kept in raw-data/inventory. Where the server cannot do that, it is an estimate (not `is_exact`): sizes as published.
 
-    Raises UserError (another source, an archive that is damaged or a danger), WorldError (the disk).
+    Nobody else is kept off raw-data for that: where another run is at work in it, or where it cannot be written to, the
+    inventory is not kept.
+
+    Raises UserError (another source, an archive that is damaged or a danger).
     """
-    with files.locked(raw.folder):
-        return _inventory(raw, split, coco_url, patience)
-
-
-def _inventory(raw: RawData, split: str, coco_url: str, patience: Patience) -> Inventory:
-    archive, kept = _archive(raw, split), raw.inventory(split)
-    if archive.exists():
-        return _inventory_of_file(archive)
-    check_source(raw, coco_url)
-    found = inventories.read(kept)
-    if found:
-        return found
-    url = f"{origin.mirror(coco_url)}/zips/{archive.name}"
-    try:
-        local = download.local_path(url)
-        found = _inventory_of_file(local) if local else _remote_inventory(url, patience)
-    except NoRange as lack:
-        return inventories.as_published(archive.name, lack.size)
-    except NotFound:
-        return inventories.as_published(archive.name, None)
-    except TodusError as error:  # single images may come all the same
-        progress.say(f"note: {error}; going by sizes as published")
-        return inventories.as_published(archive.name, None)
-    if found.sizes:
-        with origin.noted(raw, coco_url, [kept]):
-            inventories.write(kept, found)
+    found, is_new = mirror_inventory.find(raw, split, coco_url, patience)
+    if is_new:
+        with contextlib.suppress(WorldError, OSError), files.locked(raw.folder):
+            mirror_inventory.keep(raw, split, coco_url, found)
     return found
-
-
-def _inventory_of_file(archive: Path) -> Inventory:
-    if not archive.is_file():
-        raise NotFound(f"there is no file {archive}")
-    with archives.opened(archive) as members:
-        return inventories.of_sizes(archive.stat().st_size, members.sizes())
-
-
-def _remote_inventory(url: str, patience: Patience) -> Inventory:
-    with archives.opened_remotely(url, patience) as (members, file):
-        return inventories.of_sizes(file.size, members.sizes())
 
 
 def _fetch_one_by_one(
@@ -172,12 +150,8 @@ def _image_problem(path: Path) -> str | None:
 def _check_names(names: Sequence[str]) -> None:
     """Raise UserError for a name that could mean a file outside its folder."""
     for name in names:
-        if name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name):
+        if not files.is_plain_name(name):
             raise UserError(f"the annotations name an image {name!r}, which is not a file name; they are not COCO's")
-
-
-def _archive(raw: RawData, split: str) -> Path:
-    return raw.archive(f"{raw.images(split).name}.zip")
 
 
 def _missing(folder: Path, names: Sequence[str]) -> list[str]:
@@ -186,11 +160,15 @@ def _missing(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def _unpack(raw: RawData, split: str, names: Sequence[str]) -> list[str]:
-    """Unpack those of `names` that the split's archive has; those that are there in the right size stay. Returns those
-    that are still missing."""
-    archive, folder = _archive(raw, split), raw.images(split)
+    """Unpack those of `names` that are missing and that the split's archive has. Returns those that are still missing.
+
+    What is there stays: if it is of another size than in the archive, it may be the user's own.
+    """
+    archive, folder = raw.archive(f"{raw.images(split).name}.zip"), raw.images(split)
+    missing = _missing(folder, names)
     with archives.opened(archive) as members:
-        needed = [name for name in names if name in members and size_of(folder / name) != members.size(name)]
+        _warn_of_others(members, folder, set(names).difference(missing))
+        needed = [name for name in missing if name in members]
         size = sum(members.size(name) for name in needed)
         files.require_space(folder, size, f"{len(needed):,} images of {archive.name}")
         with progress.Progress(f"unpacking {archive.name}", size, "B") as bar:
@@ -198,3 +176,13 @@ def _unpack(raw: RawData, split: str, names: Sequence[str]) -> list[str]:
                 members.extract(name, folder / name)
                 bar.advance(members.size(name))
     return _missing(folder, names)
+
+
+def _warn_of_others(members: archives.Members, folder: Path, there: Iterable[str]) -> None:
+    others = sorted(name for name in there if name in members and size_of(folder / name) != members.size(name))
+    if others:
+        first = progress.shown(folder / others[0])
+        progress.say(
+            f"warning: {len(others):,} images are not of the size that they have in {folder.name}.zip (the first: "
+            f"{first}); they are taken as they are; delete them and run again to unpack them anew"
+        )

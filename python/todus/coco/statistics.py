@@ -11,7 +11,8 @@ Needs the annotations of COCO only. Boxes are counted as a dataset would hold th
     chosen           {categories: [names], together, splits, already_there: {images, bytes}}
     all              {together, splits}, where images that show nothing count too
     unlabelled       {SPLIT: {images, bytes}}: test-dev, which is kept whole whatever the categories
-    sizes_are_exact  false where bytes are an estimate, by the mean size of a split's images
+    sizes_are_exact  false where bytes of a split with boxes are an estimate, by the mean size of its images
+    estimated        a list of the splits of which that is so, those without boxes among them
 
 `together` and each of `splits` are figures: {images, boxes, crowds, median_area, bytes}. An image that shows several of
 the categories counts once; crowds are among the boxes; median_area is that of the boxes, in square pixels (null where
@@ -30,7 +31,7 @@ from dataclasses import asdict
 from typing import Any
 
 from todus import command, layout, progress
-from todus.coco import categories, category_table, choice, counts, raw_data
+from todus.coco import categories, category_table, choice, counts, options, raw_data
 from todus.coco.survey import Survey, survey
 
 
@@ -60,6 +61,7 @@ def as_json(result: Survey) -> dict[str, Any]:
         },
         "unlabelled": {name: asdict(files) for name, files in result.unlabelled.items()},
         "sizes_are_exact": result.sizes_are_exact,
+        "estimated": list(result.estimated),
     }
 
 
@@ -70,38 +72,30 @@ def _figures(result: Survey, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _next_command(options: argparse.Namespace, home: layout.Home) -> str:
+def _next_command(given: argparse.Namespace, home: layout.Home) -> str:
     """Makes the dataset of what was listed; SPLITS and COCO_URL are left out where they are the default."""
-    words = f"make dataset-limited CATEGORIES={shlex.quote(' '.join(options.categories.split()))}"
-    if choice.splits(options.splits) != choice.splits(choice.DEFAULT_SPLITS):
-        words += f" SPLITS={shlex.quote(' '.join(choice.splits(options.splits)))}"
-    if not raw_data.same_source(options.coco_url, raw_data.DEFAULT_URL):
-        words += f" COCO_URL={shlex.quote(options.coco_url)}"
+    words = f"make dataset-limited CATEGORIES={shlex.quote(' '.join(given.categories.split()))}"
+    if choice.splits(given.splits) != choice.splits(choice.DEFAULT_SPLITS):
+        words += f" SPLITS={shlex.quote(' '.join(choice.splits(given.splits)))}"
+    if not raw_data.same_source(given.coco_url, raw_data.DEFAULT_URL):
+        words += f" COCO_URL={shlex.quote(given.coco_url)}"
     return words + command.elsewhere(home)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = command.parser(__doc__)
-    parser.add_argument(
-        "--categories", default=categories.DEFAULT, metavar="NAMES", help="what to mark (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--splits", default=choice.DEFAULT_SPLITS, help="of train, val and testdev (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--coco-url", default=raw_data.DEFAULT_URL, metavar="URL", help="COCO or a mirror (default: %(default)s)"
-    )
+    options.add(parser, "what to mark", categories.DEFAULT)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
-    options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    home = layout.Home(options.home)
+    given = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    home = layout.Home(given.home)
     # What is said on the way is not part of the object.
-    with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
-        result = survey(home.raw_data, options.categories, choice.splits(options.splits), options.coco_url)
-    if options.json:
+    with contextlib.redirect_stdout(sys.stderr) if given.json else contextlib.nullcontext():
+        result = survey(home.raw_data, given.categories, choice.splits(given.splits), given.coco_url)
+    if given.json:
         progress.say(json.dumps(as_json(result), indent=1, ensure_ascii=False))
         return
     progress.say("\n".join(["", *category_table.lines(result), "", *category_table.notes(result)]))
-    progress.next_step(_next_command(options, home))
+    progress.next_step(_next_command(given, home))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def _remarks(split: str, entry: Mapping) -> list[str]:
         lines.append(f"{split}: {entry['negatives']:,} images without any of the categories, as negatives")
     if entry["clipped"]:
         lines.append(f"{split}: {entry['clipped']:,} boxes clipped to their image")
+    if entry["areas"]:
+        lines.append(f"{split}: {entry['areas']:,} areas that cannot be; those of the boxes are taken")
     lines += [f"{split}: {count:,} skipped: {reason}" for reason, count in entry["skipped"].items()]
     lines += [f"{split}: {count:,} images made anew: {reason}" for reason, count in entry["converted"].items()]
     if entry["without_mask"]:

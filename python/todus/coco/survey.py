@@ -27,7 +27,12 @@ class Survey:
     chosen: Sequence[str]
     there: Files  # of the images that show a chosen category: those that need not be fetched
     unlabelled: Mapping[str, Files]  # the splits without boxes
-    sizes_are_exact: bool
+    estimated: Sequence[str]  # the splits whose bytes are an estimate, by the mean size of an image
+
+    @property
+    def sizes_are_exact(self) -> bool:
+        """Of the splits that have boxes."""
+        return not any(split in self.estimated for split in self.splits)
 
     def figures(self, names: Sequence[str]) -> counts.Figures:
         """Of these categories together, over all splits."""
@@ -44,34 +49,31 @@ def survey(raw: layout.RawData, text: str, splits: Sequence[str], coco_url: str 
     """
     if all(split == "testdev" for split in splits):
         raise UserError(f"SPLITS={' '.join(splits)} has no boxes to count; add train or val")
+    choice.check_before_fetching(text, raw, splits[0], coco_url)
     raw_data.check_source(raw, coco_url)
     counted: dict[str, counts.Split] = {}
     unlabelled: dict[str, Files] = {}
     known: list[dict] = []
     chosen: list[str] = []
-    exact = True
+    estimated: list[str] = []
     for split in splits:
         path = raw_data.annotations(raw, split, coco_url)
         progress.say(f"reading {progress.shown(path)}")
         truth = annotations.load(path)
+        annotations.require_boxes(truth, split, path)
         if not known:
             known = truth.categories
             chosen = choice.category_names(text, known, path)
-        elif _names(truth.categories) != _names(known):
-            raise UserError(f"{path} has other categories than the split before it; the splits do not match")
+        choice.require_same(known, truth.categories, path)
         sizes = raw_data.inventory(raw, split, coco_url)
-        exact = exact and sizes.is_exact
+        estimated += [] if sizes.is_exact else [split]
         part = counts.count(truth, sizes)
         if truth.is_annotated:
             counted[split] = part
         else:
             unlabelled[split] = Files(len(part.names), sizes.size(list(part.names.values())))
     there = _already_there(raw, counted, chosen)
-    return Survey(counted, _groups(known), chosen, there, unlabelled, exact)
-
-
-def _names(known: Sequence[Mapping]) -> set[str]:
-    return {category["name"] for category in known}
+    return Survey(counted, _groups(known), chosen, there, unlabelled, estimated)
 
 
 def _groups(known: Sequence[Mapping]) -> dict[str, list[str]]:

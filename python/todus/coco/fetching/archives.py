@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from todus import files
+from todus.downloading.remote_file import RemoteFile
+from todus.downloading.transport import Patience
 from todus.errors import UserError, WorldError
 from todus.progress import Progress
-from todus.remote_file import RemoteFile
-from todus.transport import Patience
 
 MOST_RATIO = 200  # a member that grows more than so many times when it is unpacked is a trap; JSON grows five times
 SMALL = 1 << 20  # bytes that no member is refused for

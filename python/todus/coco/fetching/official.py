@@ -38,6 +38,22 @@ MD5 = {
     "annotations_trainval2017.zip": "f4bbac642086de4f52a3fdda2de5fa2c",
 }
 
+# supercategory -> ids of its categories; some ids are not in use.
+SUPERCATEGORIES = {
+    "person": range(1, 2),
+    "vehicle": range(2, 10),
+    "outdoor": range(10, 16),
+    "animal": range(16, 26),
+    "accessory": range(26, 34),
+    "sports": range(34, 44),
+    "kitchen": range(44, 52),
+    "food": range(52, 62),
+    "furniture": range(62, 72),
+    "electronic": range(72, 78),
+    "appliance": range(78, 84),
+    "indoor": range(84, 91),
+}
+
 
 def is_official(coco_url: str) -> bool:
     """Whether `coco_url` is COCO's own server, where the archives are those published."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import urllib3
 
-from todus import files, transport
+from todus import files
+from todus.downloading import transport
+from todus.downloading.transport import NoRange, Patience, TryAgain
 from todus.errors import TodusError, WorldError
 from todus.progress import Progress
-from todus.transport import NoRange, Patience, TryAgain
 
 CHUNK = 1 << 18  # bytes read and written at a time
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import urllib3
 
-from todus import transport
-from todus.transport import NoRange, Patience, TryAgain
+from todus.downloading import transport
+from todus.downloading.transport import NoRange, Patience, TryAgain
 
 TAIL = 1 << 16  # bytes at the end, which are fetched first: a zip archive is read from its end
 MOST_AT_ONCE = 1 << 26  # bytes; the directory of COCO's largest archive has a sixth of that
