@@ -8,6 +8,9 @@ if [[ -n $MODEL_DIR ]]; then
   prepared="$(absolute "model/$MODEL" "$TODUS_HOME")"
   [[ $MODEL_DIR == "$prepared" || $MODEL_DIR -ef $prepared ]] ||
     fail "MODEL_DIR=$MODEL_DIR is not where $MODEL is prepared, $prepared; say TODUS_HOME= and MODEL="
+elif [[ -z $MODEL ]]; then # the only prepared model needs no name
+  prepared="$(prepared_models)"
+  [[ $prepared == *$'\n'* ]] || MODEL="$prepared"
 fi
 option --quantize "$QUANTIZE"
 option --quant-delay "$QUANT_DELAY"

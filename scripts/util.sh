@@ -48,6 +48,8 @@ set_up() {
   venv="$(absolute "$VENV" "$root")"
   TODUS_HOME="$(absolute "$TODUS_HOME" "$PWD")"
   [[ -z $MODEL_DIR ]] || MODEL_DIR="$(absolute "$MODEL_DIR" "$PWD")"
+  [[ $MODEL != */* && $MODEL != .* ]] ||
+    fail "MODEL=$MODEL: MODEL is a name, not a path; make models lists the names, MODEL_DIR takes a folder"
 }
 
 # Become `python -m todus.$1` with the other arguments. A PYTHONPATH of the user's is dropped: it often names another
@@ -77,6 +79,11 @@ prepared_models() {
   done
 }
 
+# What a command has to say besides, if dataset/ and model/ are not in this checkout.
+elsewhere() {
+  [[ $TODUS_HOME == "$root" ]] || printf ' TODUS_HOME=%q' "$TODUS_HOME"
+}
+
 # Set `model_dir` to the folder of the model that the user means: MODEL_DIR, MODEL, the only one, or one from a menu.
 choose_model() {
   if [[ -n $MODEL_DIR ]]; then
@@ -84,7 +91,7 @@ choose_model() {
     [[ -z $MODEL || $MODEL == "${model_dir##*/}" ]] ||
       fail "MODEL=$MODEL and MODEL_DIR=$MODEL_DIR name different models; give only one of them"
     is_prepared "$model_dir" ||
-      fail "MODEL_DIR=$MODEL_DIR is not a prepared model; prepare one with: make model MODEL=${model_dir##*/}"
+      fail "MODEL_DIR=$MODEL_DIR is not a prepared model; prepare one with: make model MODEL=${model_dir##*/}$(elsewhere)"
     return
   fi
   local models=() name
@@ -94,9 +101,9 @@ choose_model() {
   if [[ -n $MODEL ]]; then
     model_dir="$TODUS_HOME/model/$MODEL"
     is_prepared "$model_dir" ||
-      fail "$MODEL is not prepared (prepared: ${models[*]:-none}); prepare it with: make model MODEL=$MODEL"
+      fail "$MODEL is not prepared (prepared: ${models[*]:-none}); prepare it with: make model MODEL=$MODEL$(elsewhere)"
   elif ((${#models[@]} == 0)); then
-    fail "no model is prepared; prepare one with: make model MODEL=name (make models lists the names)"
+    fail "no model is prepared; prepare one with: make model MODEL=name$(elsewhere) (make models lists the names)"
   elif ((${#models[@]} == 1)); then
     model_dir="$TODUS_HOME/model/${models[0]}"
   elif [[ -t 0 && -t 2 ]]; then

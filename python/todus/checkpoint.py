@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from todus import files
 from todus.errors import UserError
 
 PREFIX = "model.ckpt"
+MOVING_AVERAGE = "/ExponentialMovingAverage"  # how the name of a variable's average ends
 _STEP = re.compile(rf"{re.escape(PREFIX)}-(\d+)\.index")
 _DATA = "data-00000-of-00001"
 
@@ -78,24 +81,37 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
     """
     from todus.bridge.graph_mode import tf
 
-    try:
+    with _damage_in_one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+
+
+@contextmanager
+def _damage_in_one_line(prefix: Path) -> Iterator[None]:
+    from todus.bridge.graph_mode import tf
+
+    try:
+        yield
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data file is cut off
         raise unreadable(prefix, error) from None
 
 
 def unreadable(prefix: Path, error: Exception) -> UserError:
     """The error to raise where TensorFlow cannot read a checkpoint."""
-    first_line = str(error).strip().splitlines()[0]
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return UserError(f"checkpoint {prefix} cannot be read ({first_line}); delete its files, or fetch or make it again")
 
 
 def shapes(prefix: Path) -> dict[str, list[int]]:
-    """Name and shape of every variable of a checkpoint."""
+    """Name and shape of every variable of a checkpoint.
+
+    Raises:
+      UserError: the index is damaged.
+    """
     from todus.bridge.graph_mode import tf
 
-    return dict(tf.train.list_variables(str(prefix)))
+    with _damage_in_one_line(prefix):
+        return dict(tf.train.list_variables(str(prefix)))
 
 
 def write(prefix: Path, variables: dict[str, np.ndarray]) -> None:

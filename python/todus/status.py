@@ -9,24 +9,23 @@ Changes nothing, and starts no TensorFlow.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from todus import checkpoint, command, progress
+from todus import checkpoint, command, progress, up_to_date
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, manifest
-from todus.errors import TodusError, UserError
+from todus.errors import TodusError
 from todus.evaluation import report
 from todus.layout import Home, Model
+from todus.zoo import archive, prepared
 from todus.zoo import pipeline as zoo_pipeline
-from todus.zoo import prepared
 
 
 def lines(model: Model) -> Iterator[tuple[str, str]]:
     """(what, how it stands) for each part of the model's folder."""
     yield "pretrained", _pretrained(model)
-    if not _is_prepared(model):
+    if not prepared.is_prepared(model):
         return
     pipeline = pipelines.load(model.pipeline)
     yield "categories", _listed(list(label_map.read(model.label_map).ids))
@@ -38,29 +37,44 @@ def lines(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def next_commands(model: Model) -> list[str]:
-    if not _is_prepared(model):
-        return [command.for_model("model", model)]
-    try:
-        prepared.require(model, "val")
-    except TodusError as error:  # its message ends with the command that helps
-        return [str(error).rpartition("; run: ")[2] or command.for_model("model", model)]
-    newest = checkpoint.newest(model.training)
-    done = _evaluated(model)
-    steps = [] if newest.name in done else [command.for_model("eval", model)]
-    steps.append(command.for_model("train", model))
-    return steps if _export(model).startswith("from " + newest.name) else [*steps, command.for_model("export", model)]
+    """What can be run; where something is in a command's way, the command that helps in its place. Each once."""
+    commands = []
+    for command_or_remedy in (_next_eval, _next_train, _next_export):
+        try:
+            commands.append(command_or_remedy(model))
+        except prepared.NotReadyError as error:
+            commands.append(error.remedy)
+    return list(dict.fromkeys(filter(None, commands)))
 
 
-def _is_prepared(model: Model) -> bool:
-    return model.pipeline.is_file() and checkpoint.newest(model.training) is not None
+def _next_eval(model: Model) -> str:
+    prepared.require(model, "val")
+    return (
+        ""
+        if checkpoint.newest(model.training).name in up_to_date.evaluated(model)
+        else command.for_model("eval", model)
+    )
+
+
+def _next_train(model: Model) -> str:
+    prepared.require_trainable(model)
+    return command.for_model("train", model)
+
+
+def _next_export(model: Model) -> str:
+    prepared.require(model, "val")  # of a model that is not for its dataset any more, nobody wants a graph
+    prepared.require_exportable(model)
+    return "" if up_to_date.is_exported(model) else command.for_model("export", model)
 
 
 def _pretrained(model: Model) -> str:
-    if not model.zoo_pipeline.is_file():
+    archive.require_no_other_files(model)
+    there = model.zoo_pipeline if model.zoo_pipeline.is_file() else model.pipeline
+    if not there.is_file():
         return "not fetched"
-    zoo = pipelines.load(model.zoo_pipeline)
+    zoo = pipelines.load(there)
     kind, classes = pipelines.meta_architecture(zoo), zoo_pipeline.detector(zoo).num_classes
-    state = "" if _is_prepared(model) else "; not prepared for a dataset yet"
+    state = "" if prepared.is_prepared(model) else "; not prepared for a dataset yet"
     return f"{kind} ({zoo_pipeline.detector(zoo).feature_extractor.type}), {classes} classes{state}"
 
 
@@ -93,16 +107,8 @@ def _checkpoints(model: Model) -> str:
 
 
 def _evaluations(model: Model) -> str:
-    done = _evaluated(model)
+    done = up_to_date.evaluated(model)
     return "; ".join(f"{graph} AP {report.percent(ap)}" for graph, ap in done.items()) if done else "not yet"
-
-
-def _evaluated(model: Model) -> dict[str, float | None]:
-    """graph -> its AP, of what has been evaluated on the present dataset."""
-    if not model.report.is_file():
-        return {}
-    entries = json.loads(model.report.read_text(encoding="utf-8"))
-    return {graph: entry["summary"]["AP"] for graph, entry in entries.items()}
 
 
 def _export(model: Model) -> str:
@@ -110,7 +116,12 @@ def _export(model: Model) -> str:
         return "not yet"
     source = model.export_source.read_text(encoding="utf-8").strip()
     newest = checkpoint.newest(model.training).name
-    age = "" if source == newest else f"; the newest checkpoint is {newest}"
+    if not up_to_date.has_categories_of_now(model):
+        age = ", for other categories than the model's"
+    elif source != newest:
+        age = f"; the newest checkpoint is {newest}"
+    else:
+        age = "" if up_to_date.is_exported(model) else ", and older than what it was made from"
     return f"from {source} (threshold as in the pipeline){age}"
 
 
@@ -127,17 +138,23 @@ def show(model: Model) -> None:
 
 
 def show_all(home: Home) -> None:
-    """One line a model."""
+    """One line a model, of whatever state."""
     folders = sorted(folder for folder in _folders(home.models) if Model(folder).pretrained.is_dir())
     if not folders:
         progress.say("no model is there yet")
         progress.next_step(f"make models{command.elsewhere(home)}")
     for folder in folders:
-        model = Model(folder)
-        state = dict(lines(model))
-        progress.say(f"{model.name}: {state.get('checkpoint', state['pretrained'])}")
+        progress.say(f"{folder.name}: {_in_one_line(Model(folder))}")
     if folders:
         progress.next_step(f"{command.for_model('status', Model(folders[0]))}")
+
+
+def _in_one_line(model: Model) -> str:
+    try:
+        state = dict(lines(model))
+    except TodusError as error:
+        return str(error)
+    return state.get("checkpoint", state["pretrained"])
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -149,8 +166,10 @@ def main() -> None:
     if arguments.model_dir is None:
         show_all(Home(arguments.home))
     elif not Model(arguments.model_dir).pretrained.is_dir():
-        name = arguments.model_dir.name
-        raise UserError(f"there is no model in {progress.shown(arguments.model_dir)}; run: make model MODEL={name}")
+        model = Model(arguments.model_dir)
+        raise prepared.NotReadyError(
+            f"there is no model in {progress.shown(model.folder)}", command.for_model("model", model)
+        )
     else:
         show(Model(arguments.model_dir))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from support import NAME
+from todus.bridge import detection_model
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.coco import label_map
@@ -17,6 +18,9 @@ from todus.evaluation import detectors
 from todus.evaluation.evaluate import read_image
 from todus.layout import COCO_LABEL_MAP, Home, Model
 from todus.zoo import archive
+from zoo import families
+
+MASK_RCNN = "mask rcnn with shared boxes"
 
 ALL = label_map.read(COCO_LABEL_MAP)
 
@@ -127,6 +131,24 @@ def test_the_classes_of_a_graph_are_counted(model):
     assert detectors.class_count(suppressing(0.3)) is None
 
 
+@pytest.mark.parametrize("family", ["ssdlite", "ppn", "fpn", "faster rcnn", "rfcn", MASK_RCNN])
+def test_the_classes_of_a_graph_of_any_family_are_counted(family):
+    pipeline = families.pipeline(families.ALL[family])
+    getattr(pipeline.model, pipelines.meta_architecture(pipeline)).num_classes = 1
+    with tf.Graph().as_default() as graph:
+        for name, shape in detection_model.variable_shapes(pipeline).items():
+            if name.endswith("/biases"):  # as constants, which they are in a frozen graph
+                tf.constant(0.0, shape=shape, name=name)
+    assert detectors.class_count(graph.as_graph_def()) == 1
+
+
+def test_heads_that_do_not_belong_together_are_not_guessed_at():
+    with tf.Graph().as_default() as graph:
+        for name, size in (("class_predictions", 7), ("refined_locations", 12)):
+            tf.constant(0.0, shape=[size], name=f"SecondStageBoxPredictor/{name}/biases")
+    assert detectors.class_count(graph.as_graph_def()) is None
+
+
 def write(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -146,5 +168,5 @@ def test_what_is_no_detection_graph_is_refused_by_name(content, tmp_path):
 
 
 def test_a_graph_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(UserError, match="is not there; run make export"):
+    with pytest.raises(UserError, match="is not there; name another GRAPH"):
         detectors.from_frozen_graph(tmp_path / "none.pb", lambda _: ALL)

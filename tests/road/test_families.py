@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from support import KEPT, TINY_PIPELINE, run_verb
-from todus import checkpoint, layout
+from todus import checkpoint, layout, status
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
 from todus.demo import zoo_archive
@@ -77,12 +78,15 @@ def test_the_whole_road(family: str, home: layout.Home, tmp_path: Path) -> None:
 
 
 def test_a_mask_rcnn_needs_records_with_masks(home: layout.Home, mirror_url: str, tmp_path: Path, capsys) -> None:
-    pipeline = shipped("mask rcnn")
+    pipeline = shipped("mask rcnn with shared boxes")
     put_archive("mask_rcnn", pipeline, home, tmp_path / "scratch")
     model = home.model("mask_rcnn")
     prepare.prepare(model, home.dataset("limited"), "file:///nowhere", home, Settings())
-    assert "the dataset has none; before training: make dataset-limited MASKS=1" in capsys.readouterr().out
-    with pytest.raises(prepare.UserError, match=r"has no masks.*make dataset-limited with .*MASKS=1"):
+    prepare.say_what_is_next(model)
+    refusal = r"has no masks.*run: make dataset-limited CATEGORIES=.* MASKS=1 TODUS_HOME="
+    assert re.search(refusal, capsys.readouterr().out)
+    assert not any(step.startswith("make train") for step in status.next_commands(model))
+    with pytest.raises(prepare.UserError, match=refusal):
         train.train(model, steps=2, batch_size=None, base_rate=None)
     coco = {"CATEGORIES": KEPT, "COCO_URL": f"{mirror_url}/coco", "MASKS": "1", "PREVIEW": "0"}
     assert run_verb("dataset-limited", home, **coco).returncode == 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Iterable
 
-from support import NAME, failed_in_one_line, run_verb
-from todus import checkpoint, layout
+from support import KEPT, NAME, failed_in_one_line, run_verb
+from todus import checkpoint, layout, up_to_date
 
 
 def said(home: layout.Home, **variables: str) -> list[str]:
@@ -33,18 +35,102 @@ def test_of_a_model_as_it_was_cut(home: layout.Home) -> None:
     assert {path: path.stat().st_mtime_ns for path in home.folder.rglob("*")} == before
 
 
+def put_report(model: layout.Model, *graphs: str, categories: Iterable[str] = KEPT.split(", ")) -> None:
+    """As if `graphs` had been evaluated on the dataset that is there."""
+    dataset = layout.Home(model.folder.parent.parent).dataset("limited")
+    images = len(json.loads(dataset.annotations("val").read_text())["images"])
+    entry = {"dataset": "limited", "images": images, "summary": {"AP": 0.4321}, "categories": dict.fromkeys(categories)}
+    model.evaluation.mkdir(exist_ok=True)
+    model.report.write_text(json.dumps(dict.fromkeys(graphs, entry)))
+    for graph in graphs:
+        model.detections(graph).write_text("[]")
+
+
+def put_export(model: layout.Model, source: str, categories: str = "traffic light\nstop sign\nbanana\n") -> None:
+    model.inference_graph.mkdir(exist_ok=True)
+    model.labels.write_text(categories)
+    model.export_source.write_text(f"{source}\n")
+
+
+def verbs(lines: list[str]) -> list[str]:
+    return [line.split()[2] for line in lines if line.startswith("next: ")]
+
+
 def test_it_tells_what_was_trained_evaluated_and_exported(home: layout.Home) -> None:
     model = home.model(NAME)
     checkpoint.write(checkpoint.at_step(model.training, 70), checkpoint.read(checkpoint.newest(model.training)))
-    model.evaluation.mkdir()
-    model.report.write_text(json.dumps({"model.ckpt-70": {"summary": {"AP": 0.4321}}}))
-    model.inference_graph.mkdir()
-    model.export_source.write_text("model.ckpt-0\n")
+    put_report(model, "model.ckpt-70")
+    put_export(model, "model.ckpt-0")
     lines = said(home, MODEL=NAME)
     assert "model.ckpt-70 (70 steps of training" in field(lines, "checkpoint")
     assert field(lines, "evaluated") == "model.ckpt-70 AP 43.2"
     assert field(lines, "exported").endswith("the newest checkpoint is model.ckpt-70")
-    assert [line.split()[2] for line in lines if line.startswith("next: ")] == ["train", "export"]
+    assert verbs(lines) == ["train", "export"]
+    put_export(model, "model.ckpt-70")
+    lines = said(home, MODEL=NAME)
+    assert field(lines, "exported") == "from model.ckpt-70 (threshold as in the pipeline)"
+    assert verbs(lines) == ["train"]
+
+
+def test_what_was_evaluated_and_exported_of_another_cut_does_not_count(home: layout.Home) -> None:
+    model = home.model(NAME)
+    put_report(model, "model.ckpt-0")
+    put_export(model, "model.ckpt-0")
+    assert list(up_to_date.evaluated(model)) == ["model.ckpt-0"]
+    assert up_to_date.is_exported(model)
+
+    put_report(model, "model.ckpt-0", categories=["clock"])
+    put_export(model, "model.ckpt-0", "clock\n")
+    lines = said(home, MODEL=NAME)
+    assert field(lines, "evaluated") == "not yet"
+    assert field(lines, "exported").endswith(", for other categories than the model's")
+    assert verbs(lines) == ["eval", "train", "export"]
+
+    put_report(model, "model.ckpt-0")
+    put_export(model, "model.ckpt-0")
+    later = model.export_source.stat().st_mtime + 10
+    os.utime(model.training / "model.ckpt-0.index", (later, later))
+    assert up_to_date.evaluated(model) == {}
+    assert not up_to_date.is_exported(model)
+
+
+def test_it_advises_no_command_that_would_refuse(home: layout.Home, mirror_url: str) -> None:
+    model = home.model(NAME)
+    assert run_verb("model", home, MODEL=NAME, QUANTIZE="1").returncode == 0
+    there = f"MODEL={NAME} TODUS_HOME={home.folder}"
+    advised = [line for line in said(home, MODEL=NAME) if line.startswith("next: ")]
+    assert advised == [f"next: make eval {there}", f"next: make model {there} QUANTIZE=0"]
+    assert run_verb("model", home, MODEL=NAME, QUANTIZE="0").returncode == 0
+
+    checkpoint.write(checkpoint.at_step(model.training, 70), checkpoint.read(checkpoint.newest(model.training)))
+    assert run_verb("dataset-limited", home, CATEGORIES="clock", COCO_URL=f"{mirror_url}/coco").returncode == 0
+    (only,) = [line for line in said(home, MODEL=NAME) if line.startswith("next: ")]
+    assert only.startswith('next: make dataset-limited CATEGORIES="traffic light, stop sign, banana"')
+
+
+def test_one_bad_model_does_not_hide_the_others(home: layout.Home) -> None:
+    bad = home.model("a_bad_one")
+    bad.pretrained.mkdir(parents=True)
+    bad.zoo_pipeline.write_text("x {" * 5000 + "}" * 5000)
+    (home.model("foreign").pretrained / "mine").mkdir(parents=True)
+    lines = said(home)
+    assert lines[0].startswith("a_bad_one: ") and "is not a pipeline" in lines[0]
+    assert lines[1].startswith("foreign: ") and "holds files but no pipeline.config" in lines[1]
+    assert lines[2].startswith(f"{NAME}: ") and "model.ckpt-0" in lines[2]
+
+
+def test_a_label_map_that_is_gone_is_made_again_by_make_model(home: layout.Home) -> None:
+    home.model(NAME).label_map.unlink()
+    lines = said(home, MODEL=NAME)
+    assert field(lines, "pretrained").endswith("not prepared for a dataset yet")
+    assert lines[-1] == f"next: make model MODEL={NAME} TODUS_HOME={home.folder}"
+
+
+def test_what_the_api_no_longer_knows_is_not_told_again(home: layout.Home) -> None:
+    path = home.model(NAME).zoo_pipeline
+    old = path.read_text().replace("feature_extractor {", "feature_extractor {\n batch_norm_trainable: true", 1)
+    path.write_text(old)
+    assert not any("batch_norm_trainable" in line for line in said(home, MODEL=NAME))
 
 
 def test_it_tells_of_a_dataset_that_is_for_something_else(home: layout.Home, mirror_url: str) -> None:

@@ -172,6 +172,24 @@ def test_what_a_mac_or_an_old_tar_has_added_is_left_out(top, model, tmp_path):
     assert contents(model.pretrained) == UNPACKED
 
 
+def test_files_that_have_the_names_of_ours_are_left_out(model, tmp_path):
+    added = {"pipeline.config.before": b"not the user's", "pipeline.config.zoo/x": b"", ".unpacking": b"junk"}
+    archive.unpack(pack(tmp_path / "a.tar.gz", {**added, **FILES}, f"{NAME}/"), model)
+    assert contents(model.pretrained) == {**UNPACKED, ".unpacking": b"junk"}
+    assert [path.name for path in model.folder.iterdir()] == ["pretrained"]
+
+
+def test_files_that_are_no_model_are_not_unpacked_over(model):
+    archive.require_no_other_files(model)
+    model.pretrained.mkdir(parents=True)
+    archive.require_no_other_files(model)
+    (model.pretrained / "model.ckpt.index").touch()
+    with pytest.raises(UserError, match=r"holds files but no pipeline\.config; move it away, or put pipeline\.config"):
+        archive.require_no_other_files(model)
+    model.pipeline.touch()
+    archive.require_no_other_files(model)
+
+
 def test_empty_folders_arrive_too(model, tmp_path):
     folder = special(f"{NAME}/saved_model/variables", tarfile.DIRTYPE)
     archive.unpack(pack(tmp_path / "a.tar.gz", FILES, f"{NAME}/", folder), model)

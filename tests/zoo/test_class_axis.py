@@ -10,7 +10,7 @@ from todus.bridge import detection_model
 from todus.bridge import pipeline as pipelines
 from todus.errors import UserError
 from todus.layout import Model
-from todus.zoo import class_axis, prepare
+from todus.zoo import class_axis, configuring
 from zoo import families
 
 
@@ -36,8 +36,8 @@ def test_the_variables_with_a_class_axis_are_those_whose_shape_changes_with_the_
         held = [name for name in shapes if axis.holds(name)]
         assert held, axis
         for name in held:
-            class_axis.require_fit(name, shapes[name][-1], axis, class_axis.class_count(pipeline))
-            class_axis.require_fit(name, fewer_shapes[name][-1], axis, 7)
+            class_axis.require_fit(name, shapes[name], axis, class_axis.class_count(pipeline))
+            class_axis.require_fit(name, fewer_shapes[name], axis, 7)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,13 @@ def test_a_model_that_only_proposes_boxes_is_refused():
         class_axis.axes(pipeline)
 
 
-@pytest.mark.parametrize("text", ["model { center_net { num_classes: 90 } }", ""])
-def test_a_family_of_another_zoo_is_refused(text):
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("model { center_net { num_classes: 90 } }", "this is a center_net model"), ("", "describes no model")],
+)
+def test_a_family_of_another_zoo_is_refused(text, what):
     for look in (class_axis.axes, class_axis.class_count):
-        with pytest.raises(UserError, match=r"this is a \w+ model; only SSD"):
+        with pytest.raises(UserError, match=rf"{what}; only SSD, Faster R-CNN, R-FCN and Mask R-CNN models"):
             look(pipelines.parse(text))
 
 
@@ -128,5 +131,5 @@ def test_a_mask_rcnn_is_prepared_with_the_depth_of_its_checkpoint(tmp_path):
     pipelines.save(pipeline, model.zoo_pipeline)
     hidden = {"SecondStageBoxPredictor/Conv/weights": np.zeros([3, 3, 8, 256], np.float32)}
     checkpoint.write(model.pretrained / "model.ckpt", hidden)
-    prepared = prepare.current_pipeline(model).model.faster_rcnn
+    prepared = configuring.current_pipeline(model).model.faster_rcnn
     assert prepared.second_stage_box_predictor.mask_rcnn_box_predictor.mask_prediction_conv_depth == 256

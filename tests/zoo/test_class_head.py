@@ -283,6 +283,11 @@ def test_a_pipeline_for_another_number_of_classes_is_refused_in_one_line(class_c
     assert "\n" not in str(refused.value)
 
 
+def test_a_head_without_an_axis_is_refused():
+    with pytest.raises(UserError, match=rf"{HEAD}/biases has no outputs, not a multiple of 5 class"):
+        class_head.cut_checkpoint({**DETECTOR, f"{HEAD}/biases": np.float32(3)}, ssd(), [1])
+
+
 def test_a_second_stage_for_another_number_of_classes_is_refused():
     """Multiples will not do where the classes are not repeated: 26 is 2 x 13, but not 13."""
     head = "SecondStageBoxPredictor"

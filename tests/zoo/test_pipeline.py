@@ -18,7 +18,8 @@ def home(tmp_path) -> Home:
 
 def configured(shipped: pipelines.Pipeline, home: Home) -> pipelines.Pipeline:
     start = home.model("x").training / "model.ckpt-0"
-    return zoo_pipeline.configure(shipped, home.dataset("limited"), 3, validation_images=41, start=start)
+    base = zoo_pipeline.for_one_machine(shipped)
+    return zoo_pipeline.configure(base, home.dataset("limited"), 3, validation_images=41, start=start)
 
 
 def test_it_trains_and_evaluates_on_the_dataset(home):
@@ -75,7 +76,7 @@ def test_inception_is_told_to_take_its_settings_from_the_pipeline(extractor, tol
 
 
 def test_a_family_that_cannot_be_cut_is_refused(home):
-    with pytest.raises(UserError, match="this is a center_net model; only ssd and faster_rcnn"):
+    with pytest.raises(UserError, match="this is a center_net model; only SSD, Faster R-CNN"):
         configured(pipelines.parse("model { center_net { num_classes: 90 } }"), home)
 
 
@@ -111,7 +112,6 @@ QUANTIZED = "graph_rewriter { quantization { delay: 48000 weight_bits: 8 activat
 def test_quantization_is_configured_if_asked_for(home):
     assert not settled(home).HasField("graph_rewriter")
     assert not settled(home, quantize=False).HasField("graph_rewriter")
-    assert not settled(home, quant_delay=100).HasField("graph_rewriter")
     asked = settled(home, quantize=True).graph_rewriter.quantization
     assert (asked.delay, asked.weight_bits, asked.activation_bits) == (0, 8, 8)
     assert settled(home, quantize=True, quant_delay=700).graph_rewriter.quantization.delay == 700
@@ -125,12 +125,18 @@ def test_a_quantized_model_stays_quantized_unless_told_otherwise(home):
     assert not settled(home, text, quantize=False).HasField("graph_rewriter")
 
 
-def test_a_verb_that_cannot_quantize_yet_says_so(home):
-    zoo_pipeline.require_float(settled(home), "train")
-    with pytest.raises(
-        UserError, match=r"fake quantization .*, which make train cannot do yet; run: make model QUANTIZE=0"
-    ):
-        zoo_pipeline.require_float(settled(home, quantize=True), "train")
+@pytest.mark.parametrize("settings", [{}, {"quantize": False}])
+def test_a_delay_of_what_is_not_there_is_refused(settings, home):
+    with pytest.raises(UserError, match=r"QUANT_DELAY needs .*QUANTIZE=1"):
+        settled(home, quant_delay=5, **settings)
+
+
+def test_what_the_user_has_set_for_evaluation_stays(home):
+    mine = configured(pipelines.parse(TINY_PIPELINE), home)
+    mine.eval_config.batch_size, mine.eval_config.max_evals = 8, 3
+    mine.eval_input_reader.add(label_map_path="/mine", num_readers=7)
+    start = home.model("x").training / "model.ckpt-0"
+    assert zoo_pipeline.configure(mine, home.dataset("limited"), 3, 41, start) == mine
 
 
 def test_the_batch_size_is_the_user_s(home):
@@ -141,7 +147,7 @@ def test_the_batch_size_is_the_user_s(home):
 
 def test_a_batch_for_tpus_is_made_one_for_a_machine_and_the_rate_with_it():
     shipped = pipelines.parse(TINY_PIPELINE)
-    assert zoo_pipeline.for_one_machine(shipped) == shipped
+    assert zoo_pipeline.for_one_machine(shipped).train_config == shipped.train_config
     rates = shipped.train_config.optimizer.momentum_optimizer.learning_rate.manual_step_learning_rate
     rates.initial_learning_rate = 0.8
     rates.schedule.add(step=10, learning_rate=0.08)

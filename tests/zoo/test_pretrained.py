@@ -22,6 +22,19 @@ def test_categories_are_found_by_name_whatever_the_dataset_numbers_them():
     assert pretrained.classes(LabelMap({1: "zebra", 2: "person", 3: "stop sign"}), COCO, 90) == [24, 1, 13]
 
 
+def test_case_and_underscores_of_a_name_are_forgiven():
+    wanted = LabelMap({1: "Zebra", 2: "Stop_Sign", 3: "unicorn"})
+    assert pretrained.classes(wanted, COCO, 90) == [24, 13, None]
+    assert pretrained.unknown(wanted, COCO) == ["unicorn"]
+    called = pretrained.called_as(COCO, wanted)
+    assert (called.names[24], called.names[13], called.names[1]) == ("Zebra", "Stop_Sign", "person")
+
+
+def test_a_folder_is_no_label_map(model):
+    (model.pretrained / "foo_label_map.pbtxt").mkdir(parents=True)
+    assert pretrained.categories(model, 90) == COCO
+
+
 def test_a_complete_dataset_keeps_every_class_and_every_hole():
     assert pretrained.classes(COCO, COCO, 90) == list(range(1, 91))
 

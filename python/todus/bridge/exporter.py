@@ -7,10 +7,9 @@ from pathlib import Path
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.bridge.pipeline import Pipeline
+from todus.checkpoint import MOVING_AVERAGE
 
 from object_detection import exporter
-
-MOVING_AVERAGE = "/ExponentialMovingAverage"
 
 
 def export_inference_graph(pipeline: Pipeline, checkpoint: Path, folder: Path) -> None:

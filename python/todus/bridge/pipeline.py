@@ -4,8 +4,8 @@ Paths inside the file are written relative to the file's own folder, so that the
 they are absolute, as the API wants them.
 
 The zoo's pipelines are years older than the API. What they say in fields that it has dropped since, as
-batch_norm_trainable of ssd_mobilenet_v2, is left out and told. In any other pipeline such a field is a slip of whoever
-edited it, and refused.
+batch_norm_trainable of ssd_mobilenet_v2, is left out; tell_what_is_left_out tells it. In any other pipeline such a
+field is a slip of whoever edited it, and refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,14 +60,12 @@ def load(path: Path) -> Pipeline:
         text = path.read_text(encoding="utf-8")
         pipeline = parse(text)
     except FileNotFoundError:
-        raise UserError(f"{path} is not there; run: make model MODEL=NAME") from None
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not there; make model writes it") from None
+    except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:  # the last: made to do harm
         raise UserError(f"{path} is not a pipeline of the Object Detection API: {error}") from None
-    unknown = unknown_fields(text)
-    if unknown and path.suffix != OF_THE_ZOO:
-        raise UserError(f"{path}, {_described(unknown[0])}{_meant(unknown[0])}")
+    unknown = [] if path.suffix == OF_THE_ZOO else unknown_fields(text)
     if unknown:
-        _tell_once(path, tuple(unknown))
+        raise UserError(f"{path}, {_described(unknown[0])}{_meant(unknown[0])}")
     _each_path(pipeline, lambda value: os.path.normpath(path.parent.absolute() / value))
     return pipeline
 
@@ -120,8 +117,11 @@ def _meant(field: UnknownField) -> str:
     return f"; did you mean {near[0]}?" if near else "; correct it or take it out"
 
 
-@cache
-def _tell_once(path: Path, fields: tuple[UnknownField, ...]) -> None:
+def tell_what_is_left_out(path: Path) -> None:
+    """Say which fields of the zoo's pipeline `path`, which `load` takes, the API does not know."""
+    fields = unknown_fields(path.read_text(encoding="utf-8"))
+    if not fields:
+        return
     what = "; ".join(_described(field) for field in fields)
     progress.say(f"left out of {progress.shown(path)} what the Object Detection API no longer knows: {what}")
 

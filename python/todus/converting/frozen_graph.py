@@ -68,7 +68,7 @@ def load(path: Path) -> FrozenGraph:
     try:
         definition.ParseFromString(path.read_bytes())
     except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{shown(path)} is not there; run make export, or name another GRAPH") from None
+        raise UserError(f"{shown(path)} is not there; name another GRAPH") from None
     except DecodeError:
         raise UserError(f"{shown(path)} is not a TensorFlow graph; name a frozen graph (.pb)") from None
     if not definition.node:

@@ -18,6 +18,7 @@ from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
+from todus.zoo.class_axis import SECOND_STAGE
 
 # Low enough to let everything through: average precision needs the whole precision-recall curve.
 EVALUATION_SCORE_THRESHOLD = 1e-8
@@ -120,21 +121,43 @@ def from_frozen_graph(path: Path, choose_labels: Callable[[int | None], LabelMap
         label_map = choose_labels(class_count(definition))
         return Detector(graph, label_map, baked_score_threshold(definition))
     except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path} is not there; run make export, or name another GRAPH") from None
+        raise UserError(f"{path} is not there; name another GRAPH") from None
     except (DecodeError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a frozen detection graph: {str(error).splitlines()[0]}") from None
 
 
 def class_count(graph: tf.GraphDef) -> int | None:
-    """How many classes an SSD's frozen graph scores, told by the biases of its heads; None for other graphs.
+    """How many classes a frozen graph scores, the background not counted; None if that cannot be told.
 
-    The class head has anchors * (1 + classes) outputs where the box head has anchors * 4.
+    Told by the biases of its heads. Faster R-CNN and Mask R-CNN have an output for each class and the background. With
+    R-FCN each bin of a box has these, and in another head 4 for each class. Each anchor of an SSD has them, and in
+    another head 4 whatever the classes. The first stage only tells objects from background.
     """
-    biases = {node.name: node for node in graph.node if node.op == "Const" and node.name.endswith("Predictor/biases")}
-    for name, node in biases.items():
-        boxes = biases.get(name.replace("/ClassPredictor/", "/BoxEncodingPredictor/"))
-        if "/ClassPredictor/" in name and boxes is not None:
-            return 4 * _constant(node).size // _constant(boxes).size - 1
+    ends = ("Predictor/biases", "/class_predictions/biases", "/refined_locations/biases")
+    sizes = {n.name: _constant(n).size for n in graph.node if n.op == "Const" and n.name.endswith(ends)}
+    second_stage = {name: size for name, size in sizes.items() if f"{SECOND_STAGE}/" in name}
+    count = _classes_of_second_stage(second_stage) if second_stage else _classes_of_ssd(sizes)
+    return count if count and count > 0 else None
+
+
+def _classes_of_second_stage(sizes: dict[str, int]) -> int | None:
+    by_layer = {name.split("/")[-2]: size for name, size in sizes.items()}
+    if "ClassPredictor" in by_layer:
+        return by_layer["ClassPredictor"] - 1
+    scores, boxes = by_layer.get("class_predictions"), by_layer.get("refined_locations")
+    if scores is None or boxes is None or boxes % 4 or scores <= boxes // 4:
+        return None
+    bins = scores - boxes // 4  # the columns of the background, which has no box
+    return boxes // 4 // bins if boxes // 4 % bins == 0 else None
+
+
+def _classes_of_ssd(sizes: dict[str, int]) -> int | None:
+    for name, scores in sizes.items():
+        scope, found, _ = name.rpartition("ClassPredictor/biases")
+        box_heads = (f"{scope}{layer}/biases" for layer in ("BoxEncodingPredictor", "BoxPredictor"))
+        boxes = next((sizes[head] for head in box_heads if head in sizes), None)
+        if found and boxes and "FirstStage" not in scope and 4 * scores % boxes == 0:
+            return 4 * scores // boxes - 1
     return None
 
 

@@ -85,8 +85,11 @@ def open_detector(model: Model, graph: str, checkpoint_name: str):
         zoo = pipelines.load(model.zoo_pipeline)
         prefix = archive.checkpoint(model)
         known = pretrained.categories(model, zoo_pipeline.detector(zoo).num_classes)
-        return "pretrained", detectors.from_checkpoint(zoo, prefix, known)
+        return "pretrained", detectors.from_checkpoint(zoo, prefix, pretrained.called_as(known, cut))
     if graph == "exported":
+        if not model.frozen_graph.is_file():
+            where = progress.shown(model.frozen_graph)
+            raise UserError(f"{where} is not there; run: {command.for_model('export', model)}")
         return "exported", detectors.from_frozen_graph(model.frozen_graph, lambda _: exported_labels(model))
     path = Path(graph).expanduser().resolve()
     name = str(path.relative_to(model.folder)) if path.is_relative_to(model.folder) else str(path)
@@ -95,6 +98,9 @@ def open_detector(model: Model, graph: str, checkpoint_name: str):
 
 def exported_labels(model: Model) -> LabelMap:
     """The categories that inference-graph/ was exported for, which must be those of the model by now."""
+    if not model.labels.is_file():
+        what = f"{progress.shown(model.labels)}, which tells what was exported, is not there"
+        raise UserError(f"{what}; run: {command.for_model('export', model)}")
     exported, now = labels.read(model.labels), label_map.read(model.label_map)
     if exported != now:
         raise UserError(

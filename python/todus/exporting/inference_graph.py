@@ -14,26 +14,16 @@ import time
 from pathlib import Path
 
 from todus import checkpoint, command, files, progress
-from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, labels
 from todus.layout import Model
-from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo import prepared
 
 
 def export(model: Model, checkpoint_name: str) -> None:
     """Raises UserError if the model is not prepared or has no such checkpoint."""
-    prepared.require_model(model)
-    pipeline = pipelines.load(model.pipeline)
-    zoo_pipeline.require_float(pipeline, "export")
+    pipeline = prepared.require_exportable(model)
     prefix = checkpoint.chosen(model.training, checkpoint_name)
-    source = f"{prefix.name}\n"
-    source_file = model.export_source
-    if (
-        source_file.is_file()
-        and source_file.read_text(encoding="utf-8") == source
-        and is_newer(source_file, prefix, model)
-    ):
+    if is_current(model, prefix):
         progress.already_there(model.inference_graph, f"exported from {prefix.name}")
         return
     progress.say(f"exporting {model.name} from {prefix.name}")
@@ -44,12 +34,15 @@ def export(model: Model, checkpoint_name: str) -> None:
     with files.atomic_folder(model.inference_graph) as folder:
         exporter.export_inference_graph(pipeline, prefix, folder)
         files.write_text(folder / model.labels.name, labels.to_text(label_map.read(model.label_map)))
-        files.write_text(folder / source_file.name, source)
+        files.write_text(folder / model.export_source.name, f"{prefix.name}\n")
     progress.made(model.inference_graph, started)
 
 
-def is_newer(source_file: Path, prefix: Path, model: Model) -> bool:
-    """Whether the export is younger than all that it was made from."""
+def is_current(model: Model, prefix: Path) -> bool:
+    """Whether inference-graph/ is there, of the checkpoint `prefix`, and younger than all that it was made from."""
+    source_file = model.export_source
+    if not source_file.is_file() or source_file.read_text(encoding="utf-8").strip() != prefix.name:
+        return False
     exported_at = source_file.stat().st_mtime
     return all(
         path.stat().st_mtime <= exported_at for path in (prefix.with_name(f"{prefix.name}.index"), model.pipeline)

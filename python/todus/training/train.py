@@ -14,17 +14,13 @@ from todus import checkpoint, command, progress
 from todus.bridge import pipeline as pipelines
 from todus.layout import Model
 from todus.zoo import learning_rate, prepared
-from todus.zoo import pipeline as zoo_pipeline
 
 SAVE_EVERY = 600.0  # seconds, as the API's own trainer does
 
 
 def train(model: Model, steps: int | None, batch_size: int | None, base_rate: float | None) -> None:
     """Raises UserError if the model or its dataset is not prepared, or no longer belong together."""
-    prepared.require(model, "train")
-    pipeline = pipelines.load(model.pipeline)
-    prepared.require_masks(pipeline)
-    zoo_pipeline.require_float(pipeline, "train")
+    pipeline = prepared.require_trainable(model)
     steps = steps or pipeline.train_config.num_steps
     newest = checkpoint.newest(model.training)
     if checkpoint.step_of(newest) >= steps:

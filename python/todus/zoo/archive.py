@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from todus import checkpoint as checkpoints
@@ -20,7 +22,6 @@ NO_ZOO_ARCHIVE = "it is not an archive of the TensorFlow 1 detection zoo"
 # A page that a server sends for any address is not waited for long.
 PATIENCE = dataclasses.replace(download.PATIENT, bad_files=2)
 
-_SCRATCH = ".unpacking"  # beside the files that stay; removed before they get their place
 _PART = re.compile(r"(?P<prefix>model\.ckpt.*?)\.(?P<part>index|data-\d{5}-of-(?P<parts>\d{5}))")
 _STATE = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"]*/)?(?P<name>[^"/]+)"', re.MULTILINE)
 
@@ -61,15 +62,26 @@ def unpack(archive: Path, model: Model) -> None:
       UserError: the archive is damaged or hostile, or holds no pipeline and whole checkpoint.
       WorldError: the disk is too small.
     """
-    with files.atomic_folder(model.pretrained) as unfinished:
-        everything = unfinished / _SCRATCH
-        everything.mkdir()
+    ours = (model.zoo_pipeline.name, model.replaced_pipeline.name)  # files of these names would be taken for our own
+    with files.atomic_folder(model.pretrained) as unfinished, _scratch_folder(unfinished) as everything:
         tarball.extract(archive, everything)
         for path in _model_in(everything, archive).iterdir():
-            os.replace(path, unfinished / path.name)
-        shutil.rmtree(everything)
+            if path.name not in ours:
+                os.replace(path, unfinished / path.name)
         os.replace(unfinished / PIPELINE, unfinished / model.zoo_pipeline.name)
         _checkpoint_in(unfinished, f"{archive} holds", NO_ZOO_ARCHIVE)
+
+
+@contextmanager
+def _scratch_folder(unfinished: Path) -> Iterator[Path]:
+    """An empty folder beside `unfinished`, gone in the end. Whoever has `unfinished` has this to himself too."""
+    folder = unfinished.with_name(f"{unfinished.name}.unpacking")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _model_in(everything: Path, archive: Path) -> Path:
@@ -98,6 +110,20 @@ def adopt(model: Model) -> bool:
     os.replace(model.pipeline, model.zoo_pipeline)
     progress.say(f"using the files in {progress.shown(model.pretrained)} as they are, without fetching any")
     return True
+
+
+def is_unpacked(model: Model) -> bool:
+    """Whether `pretrained/` holds a model: an archive that was unpacked, or one to adopt."""
+    return model.zoo_pipeline.is_file() or model.pipeline.is_file()
+
+
+def require_no_other_files(model: Model) -> None:
+    """Raises UserError if `pretrained/` holds files but no model: unpacking would replace them."""
+    if is_unpacked(model) or not os.path.lexists(model.pretrained):
+        return
+    if not model.pretrained.is_dir() or any(model.pretrained.iterdir()):
+        folder = progress.shown(model.pretrained)
+        raise UserError(f"{folder} holds files but no {PIPELINE}; move it away, or put {PIPELINE} there")
 
 
 def checkpoint(model: Model) -> Path:

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from todus.bridge import pipeline as pipelines
 from todus.bridge.pipeline import Pipeline
 from todus.errors import UserError
+from todus.zoo import pipeline as zoo_pipeline
 
 SECOND_STAGE = "SecondStageBoxPredictor"
 
@@ -72,9 +73,7 @@ class ClassAxis:
 
 def class_count(pipeline: Pipeline) -> int:
     """Classes of the detector, the background not counted."""
-    kind = pipelines.meta_architecture(pipeline)
-    _require_known(kind)
-    return getattr(pipeline.model, kind).num_classes
+    return zoo_pipeline.detector(pipeline).num_classes
 
 
 def axes(pipeline: Pipeline) -> list[ClassAxis]:
@@ -83,14 +82,8 @@ def axes(pipeline: Pipeline) -> list[ClassAxis]:
     Raises:
       UserError: it is of a family without a class head that could be cut.
     """
-    kind = pipelines.meta_architecture(pipeline)
-    _require_known(kind)
-    return _of_ssd(pipeline.model.ssd) if kind == "ssd" else _of_two_stages(pipeline.model.faster_rcnn)
-
-
-def _require_known(kind: str) -> None:
-    if kind not in ("ssd", "faster_rcnn"):
-        raise UserError(f"this is a {kind} model; only SSD, Faster R-CNN, R-FCN and Mask R-CNN models can be limited")
+    model = zoo_pipeline.detector(pipeline)
+    return _of_ssd(model) if pipelines.meta_architecture(pipeline) == "ssd" else _of_two_stages(model)
 
 
 def _of_ssd(ssd: object) -> list[ClassAxis]:
@@ -157,11 +150,12 @@ def keep_mask_depth(pipeline: Pipeline, shapes: Mapping[str, Sequence[int]]) -> 
     predictor.mask_prediction_conv_depth = shapes[layer][-1]
 
 
-def require_fit(name: str, columns: int, axis: ClassAxis, count: int) -> None:
-    """Raises UserError unless `columns` is what `count` classes take in the variable `name`."""
+def require_fit(name: str, shape: Sequence[int], axis: ClassAxis, count: int) -> None:
+    """Raises UserError unless the last axis of `shape` is what `count` classes take in the variable `name`."""
+    columns = shape[-1] if shape else 0
     if not axis.fits(columns, count):
         groups = "a multiple of" if axis.groups is None else f"{axis.groups} x" if axis.groups > 1 else "those of"
         raise UserError(
-            f"the class head {name} has {columns} outputs, not {groups} {count} {axis}; pipeline.config and "
+            f"the class head {name} has {columns or 'no'} outputs, not {groups} {count} {axis}; pipeline.config and "
             "checkpoint of this archive do not belong together"
         )

@@ -20,11 +20,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from todus.bridge.pipeline import Pipeline
+from todus.checkpoint import MOVING_AVERAGE
 from todus.errors import UserError
 from todus.zoo import class_axis
 from todus.zoo.class_axis import ClassAxis
 
-MOVING_AVERAGE = "/ExponentialMovingAverage"
 GLOBAL_STEP = "global_step"
 
 # What training adds to a model's variables: one of these after a variable's name, or a number of Adam's own.
@@ -72,7 +72,7 @@ def cut_checkpoint(
     for name, values in variables.items():
         axis = _axis_of(_SLOT.sub("", name), axes)
         if axis is not None:
-            class_axis.require_fit(name, values.shape[-1], axis, count)
+            class_axis.require_fit(name, values.shape, axis, count)
             kept[name] = cut(values, axis, count, keep, _fresh(name, initial or {}))
     return kept
 

@@ -16,9 +16,14 @@ from todus.zoo import learning_rate
 # Source: object_detection/models/ssd_inception_v2_feature_extractor.py and its kin.
 _MUST_OVERRIDE_HYPERPARAMS = {"ssd_inception_v2", "ssd_inception_v3"}
 
-FAMILIES = ("ssd", "faster_rcnn")  # R-FCN and Mask R-CNN are kinds of the second
+META_ARCHITECTURES = ("ssd", "faster_rcnn")  # R-FCN and Mask R-CNN are kinds of the second
+FAMILIES = "SSD, Faster R-CNN, R-FCN and Mask R-CNN"
 LARGEST_BATCH = 32  # images a step that one machine can be expected to hold
 WEIGHT_BITS = ACTIVATION_BITS = 8
+
+
+class SettingsError(UserError):
+    """What the user has set does not go together."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,10 @@ class Settings:
 def detector(pipeline: Pipeline):
     """The message of the pipeline's meta-architecture, which has num_classes. Raises UserError for an unknown one."""
     kind = pipelines.meta_architecture(pipeline)
-    if kind not in FAMILIES:
-        raise UserError(f"this is a {kind} model; only {' and '.join(FAMILIES)} models can be limited")
+    if kind == "none":
+        raise UserError(f"pipeline.config describes no model; only {FAMILIES} models can be limited")
+    if kind not in META_ARCHITECTURES:
+        raise UserError(f"this is a {kind} model; only {FAMILIES} models can be limited")
     return getattr(pipeline.model, kind)
 
 
@@ -46,15 +53,16 @@ def has_masks(pipeline: Pipeline) -> bool:
     return predictor.predict_instance_masks
 
 
-def require_float(pipeline: Pipeline, verb: str) -> None:
-    """Raises UserError if the pipeline asks for fake quantization, which training and export cannot do yet."""
-    if pipeline.HasField("graph_rewriter"):
-        asks = "pipeline.config asks for fake quantization (graph_rewriter)"
-        raise UserError(f"{asks}, which make {verb} cannot do yet; run: make model QUANTIZE=0")
+def is_quantized(pipeline: Pipeline) -> bool:
+    """Whether the pipeline asks for fake quantization."""
+    return pipeline.HasField("graph_rewriter")
 
 
 def for_one_machine(shipped: Pipeline) -> Pipeline:
-    """The zoo's pipeline with a batch that fits one machine: several were trained on TPUs, with 2,048 images a step.
+    """The zoo's pipeline without what was meant for the machines that trained it, to begin from.
+
+    The batch fits one machine: several models were trained on TPUs, with 2,048 images a step. Evaluation is of all
+    images, once: the zoo's `max_evals: 10` would end it after ten rounds.
 
     The learning rate goes down by the same factor, as it had gone up with the batch (Goyal et al., "Accurate, Large
     Minibatch SGD", 2017).
@@ -66,6 +74,9 @@ def for_one_machine(shipped: Pipeline) -> Pipeline:
         train.batch_size = LARGEST_BATCH
     for field in ("sync_replicas", "replicas_to_aggregate", "startup_delay_steps"):
         train.ClearField(field)
+    for field in ("max_evals", "batch_size"):
+        pipeline.eval_config.ClearField(field)
+    del pipeline.eval_input_reader[1:]
     return pipeline
 
 
@@ -86,6 +97,7 @@ def configure(
 
     Raises:
       UserError: the model is of an unknown family.
+      SettingsError: the settings contradict each other, or the pipeline.
     """
     pipeline = pipelines.copy(base)
     model = detector(pipeline)
@@ -99,14 +111,11 @@ def configure(
     _read_from(pipeline.train_input_reader, dataset, "train")
     if not pipeline.eval_input_reader:
         pipeline.eval_input_reader.add(shuffle=False, num_readers=1)
-    del pipeline.eval_input_reader[1:]
     _read_from(pipeline.eval_input_reader[0], dataset, "val")
     if has_masks(pipeline):
         for reader in (pipeline.train_input_reader, pipeline.eval_input_reader[0]):
             _read_masks(reader)
     pipeline.eval_config.num_examples = validation_images
-    for field in ("max_evals", "batch_size"):  # the zoo's 10 would end evaluation after ten rounds; the other is 1 then
-        pipeline.eval_config.ClearField(field)
     return pipeline
 
 
@@ -120,11 +129,13 @@ def _train_from(start: Path, train) -> None:
 def _quantize(pipeline: Pipeline, settings: Settings) -> None:
     if settings.quantize is False:
         pipeline.ClearField("graph_rewriter")
-    elif settings.quantize and not pipeline.HasField("graph_rewriter"):
+    elif settings.quantize and not is_quantized(pipeline):
         quantization = pipeline.graph_rewriter.quantization
         quantization.weight_bits, quantization.activation_bits = WEIGHT_BITS, ACTIVATION_BITS
         quantization.delay = 0  # the weights are trained: nothing has to settle first
-    if settings.quant_delay is not None and pipeline.HasField("graph_rewriter"):
+    if settings.quant_delay is not None:
+        if not is_quantized(pipeline):
+            raise SettingsError("QUANT_DELAY needs fake quantization, which this model does not have; say QUANTIZE=1")
         pipeline.graph_rewriter.quantization.delay = settings.quant_delay
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
 import shutil
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from todus import checkpoint, command, files, progress
 from todus.bridge import pipeline as pipelines
@@ -22,188 +22,149 @@ from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.layout import Dataset, Home, Model
-from todus.zoo import archive, catalogue, class_axis, class_head, prepared, pretrained
+from todus.zoo import archive, catalogue, configuring, prepared, pretrained
 from todus.zoo import pipeline as zoo_pipeline
-from todus.zoo.pipeline import Settings
+from todus.zoo.pipeline import Settings, SettingsError
 
-SEED = 0  # of the columns of categories that the model never saw
+EXAMPLE = LabelMap({1: "bear", 2: "horse"})  # categories that one might want
 
 
 def prepare(model: Model, dataset: Dataset, zoo_url: str, home: Home, settings: Settings) -> None:
     """Make `model` ready for `dataset`; what is there already is kept.
 
     Raises:
-      UserError: the dataset is not prepared, there is no such model, its archive is not one of the zoo, or training/
-        holds a run for other categories. A model that was not there before leaves nothing.
+      UserError: the dataset is not prepared, there is no such model, its archive is not one of the zoo, or its folder
+        holds a run for other categories or files of somebody else's. A model that was not there before leaves nothing.
+      WorldError: the model is being trained or prepared right now.
     """
     categories = categories_of(dataset)
     if is_prepared(model, dataset, categories, settings):
         progress.already_there(model.pipeline, f"model {model.name} is ready for dataset {dataset.name}")
         return
     refuse_to_lose_training(model, categories)
-    if model.zoo_pipeline.is_file() or archive.adopt(model):
-        configure(model, dataset, categories, settings)
-        return
+    archive.require_no_other_files(model)
+    fetched = None if archive.is_unpacked(model) else archive.fetch(model.name, zoo_url, home)
+    with alone_with(model):
+        refuse_to_lose_training(model, categories)  # of a run that has just ended
+        if fetched is None or archive.is_unpacked(model):
+            archive.adopt(model)
+            configuring.configure(model, dataset, categories, settings)
+        else:
+            unpack_and_configure(fetched, model, dataset, categories, settings)
+
+
+@contextlib.contextmanager
+def alone_with(model: Model) -> Iterator[None]:
+    """Keep training, and other runs of this, off the model. Folders that stay empty go."""
     try:
-        started = time.monotonic()
-        archive.unpack(archive.fetch(model.name, zoo_url, home), model)
-        progress.made(model.pretrained, started)
-        configure(model, dataset, categories, settings)
-    except UserError:
+        with files.locked(model.training):
+            files.sweep(model.training)
+            yield
+    finally:
+        for folder in (model.training, model.folder):
+            with contextlib.suppress(OSError):  # there is something in it
+                folder.rmdir()
+
+
+def unpack_and_configure(
+    fetched: Path, model: Model, dataset: Dataset, categories: LabelMap, settings: Settings
+) -> None:
+    """Where this fails, what was unpacked goes again; the archive stays, and the message names it."""
+    archive.require_no_other_files(model)
+    started = time.monotonic()
+    archive.unpack(fetched, model)
+    progress.made(model.pretrained, started)
+    try:
+        configuring.configure(model, dataset, categories, settings)
+    except Exception as error:
         shutil.rmtree(model.pretrained, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not there, or there is more in it
-            model.folder.rmdir()
+        if isinstance(error, UserError) and not isinstance(error, SettingsError):
+            raise unusable(fetched, model, error) from None
         raise
 
 
-def configure(model: Model, dataset: Dataset, categories: LabelMap, settings: Settings) -> None:
-    """Cut and configure what was unpacked. While the head is being cut the model counts as not prepared."""
-    before = current_pipeline(model)
-    pipeline = configured_pipeline(before, model, dataset, categories, settings)
-    if not is_cut_for(model, categories):
-        if model.pipeline.is_file():
-            os.replace(model.pipeline, model.replaced_pipeline)
-        write_start_of_training(model, dataset, categories, pipeline)
-    write_pipeline(model, before, pipeline)
-    model.replaced_pipeline.unlink(missing_ok=True)
-
-
-def current_pipeline(model: Model) -> pipelines.Pipeline:
-    """The pipeline with whatever the user has edited in it; the zoo's, fit for one machine, where there is none yet."""
-    for path in (model.pipeline, model.replaced_pipeline):  # the second where a run was broken off
-        if path.is_file():
-            return pipelines.load(path)
-    pipeline = zoo_pipeline.for_one_machine(pipelines.load(model.zoo_pipeline))
-    if zoo_pipeline.has_masks(pipeline):
-        class_axis.keep_mask_depth(pipeline, checkpoint.shapes(archive.checkpoint(model)))
-    return pipeline
+def unusable(fetched: Path, model: Model, error: UserError) -> UserError:
+    """`error`, which speaks of files that are gone again, as one about the archive that they were in."""
+    text = str(error)
+    for folder in (str(model.pretrained), progress.shown(model.pretrained)):
+        text = text.replace(f"{folder}/", "")
+    return UserError(f"{progress.shown(fetched)} cannot be used: {text}; delete it to fetch it anew")
 
 
 def categories_of(dataset: Dataset) -> LabelMap:
     if not dataset.manifest.is_file():
-        how = f"make dataset-{dataset.name}" + (' CATEGORIES="bear horse"' if dataset.name == "limited" else "")
+        how = prepared.make_dataset(dataset, EXAMPLE)
         raise UserError(f"dataset {dataset.name} is not prepared; run: {how}")
     return label_map.read(dataset.label_map)
 
 
 def is_prepared(model: Model, dataset: Dataset, categories: LabelMap, settings: Settings) -> bool:
     """Whether there is nothing to do: cut for these categories, and nothing to set in the pipeline."""
-    if not model.pipeline.is_file() or not is_cut_for(model, categories):
+    if not model.pipeline.is_file() or not configuring.is_cut_for(model, categories):
         return False
     pipeline = pipelines.load(model.pipeline)
-    return configured_pipeline(pipeline, model, dataset, categories, settings) == pipeline
-
-
-def is_cut_for(model: Model, categories: LabelMap) -> bool:
-    if checkpoint.newest(model.training) is None or not model.label_map.is_file():
-        return False
-    return label_map.read(model.label_map) == categories
+    return configuring.configured_pipeline(pipeline, model, dataset, categories, settings) == pipeline
 
 
 def refuse_to_lose_training(model: Model, categories: LabelMap) -> None:
     newest = checkpoint.newest(model.training)
-    if newest and checkpoint.step_of(newest) > 0 and label_map.read(model.label_map) != categories:
-        known = ", ".join(label_map.read(model.label_map).ids)
+    if newest is None or checkpoint.step_of(newest) == 0 or configuring.is_cut_for(model, categories):
+        return
+    folder, steps = progress.shown(model.training), checkpoint.step_of(newest)
+    if not model.label_map.is_file():
         raise UserError(
-            f"{progress.shown(model.training)} holds {checkpoint.step_of(newest)} steps of training for other "
-            f"categories ({known}); move that folder away to begin anew, or make the dataset for them again"
+            f"{folder} holds {steps} steps of training, but {model.label_map.name}, which tells for what, is gone; "
+            "move that folder away to begin anew, or put the label map back"
         )
-
-
-def write_start_of_training(model: Model, dataset: Dataset, categories: LabelMap, pipeline: pipelines.Pipeline) -> None:
-    """training/model.ckpt-0: the detector cut to `categories`; and beside it the label map it was cut for."""
-    started = time.monotonic()
-    shipped = pipelines.load(model.zoo_pipeline)
-    class_count = zoo_pipeline.detector(shipped).num_classes
-    known = pretrained.categories(model, class_count)
-    keep = pretrained.classes(categories, known, class_count)
-    initial = initial_values(pipeline) if None in keep else None
-    variables = class_head.cut_checkpoint(checkpoint.read(archive.checkpoint(model)), shipped, keep, initial)
-    require_variables(variables, model, pipeline)
-    start = checkpoint.at_step(model.training, 0)
-    model.label_map.unlink(missing_ok=True)  # there only while the checkpoint is the one that it tells of
-    checkpoint.write(start, variables)
-    files.write_text(model.label_map, dataset.label_map.read_text(encoding="utf-8"))
-    progress.made(start, started, checkpoint.size_on_disk(start))
-    say_what_was_kept(categories, known, class_count, len(keep))
-
-
-def initial_values(pipeline: pipelines.Pipeline) -> dict:
-    from todus.bridge import detection_model
-
-    return detection_model.initial_variables(pipeline, SEED)
-
-
-def say_what_was_kept(categories: LabelMap, known: LabelMap, before: int, after: int) -> None:
-    trained = [name for name in categories.ids if name in known.ids]
-    unknown = [name for name in categories.ids if name not in known.ids]
-    if after < before:
-        progress.say(f"class head cut from {before} classes to {after}: {', '.join(categories.ids)}")
-    if unknown:
-        rest = f" ({', '.join(trained)} keep their trained weights)" if trained else ""
-        progress.say(f"the pretrained model has never seen {', '.join(unknown)}: to be trained first{rest}")
-
-
-def configured_pipeline(
-    before: pipelines.Pipeline, model: Model, dataset: Dataset, categories: LabelMap, settings: Settings
-) -> pipelines.Pipeline:
-    return zoo_pipeline.configure(
-        before,
-        dataset,
-        class_count=max(categories.names),
-        validation_images=validation_images(dataset),
-        start=checkpoint.at_step(model.training, 0),
-        settings=settings,
+    known = ", ".join(label_map.read(model.label_map).ids)
+    raise UserError(
+        f"{folder} holds {steps} steps of training for other categories ({known}); move that folder away to begin "
+        "anew, or make the dataset for them again"
     )
 
 
-def validation_images(dataset: Dataset) -> int:
-    splits = json.loads(dataset.manifest.read_text(encoding="utf-8"))["splits"]
-    return splits["val"]["images"] if "val" in splits else 0
+def say_what_is_next(model: Model) -> None:
+    """Evaluation, or training where that has to come first; and what stands in its way."""
+    try:
+        prepared.require_trainable(model)
+        train = command.for_model("train", model)
+    except prepared.NotReadyError as error:
+        progress.say(f"note: {error}")
+        train = error.remedy
+    never_seen = unknown_categories(model)
+    if never_seen:
+        progress.next_step(f"{train}  ({', '.join(never_seen)} cannot be detected without)")
+    else:
+        is_cut = checkpoint.step_of(checkpoint.newest(model.training)) == 0
+        progress.next_step(command.for_model("eval", model) + ("  (no training needed)" if is_cut else ""))
 
 
-def require_variables(variables: dict, model: Model, pipeline: pipelines.Pipeline) -> None:
-    """Raises UserError unless the checkpoint holds every variable of the detector, in its shape."""
-    from todus.bridge import detection_model
-
-    wanted = detection_model.variable_shapes(pipeline)
-    for name, shape in wanted.items():
-        found = list(variables[name].shape) if name in variables else "nothing"
-        if found != shape:
-            raise UserError(
-                f"{archive.checkpoint(model)} does not fit {model.zoo_pipeline.name}: variable {name} should be "
-                f"{shape}, the checkpoint has {found}; this archive cannot be used"
-            )
-
-
-def write_pipeline(model: Model, before: pipelines.Pipeline, pipeline: pipelines.Pipeline) -> None:
-    """Write the pipeline and show what is new in it."""
-    is_first = not (model.pipeline.is_file() or model.replaced_pipeline.is_file())
-    shown_against = pipelines.load(model.zoo_pipeline) if is_first else before
-    for line in zoo_pipeline.changes(shown_against, pipeline, model.pretrained):
-        progress.say(f"  {line}")
-    started = time.monotonic()
-    pipelines.save(pipeline, model.pipeline)
-    progress.made(model.pipeline, started)
-    warn_of_missing_masks(pipeline)
-
-
-def warn_of_missing_masks(pipeline: pipelines.Pipeline) -> None:
-    dataset = prepared.dataset_of(pipeline)
-    if zoo_pipeline.has_masks(pipeline) and not prepared.has_masks(dataset):
-        how = f"make dataset-{dataset.name} MASKS=1"
-        progress.say(f"note: this model predicts masks, and the dataset has none; before training: {how}")
+def unknown_categories(model: Model) -> list[str]:
+    """Those that neither the zoo nor the user has trained the model for."""
+    if checkpoint.step_of(checkpoint.newest(model.training)) > 0:
+        return []
+    class_count = zoo_pipeline.detector(pipelines.load(model.zoo_pipeline)).num_classes
+    return pretrained.unknown(label_map.read(model.label_map), pretrained.categories(model, class_count))
 
 
 def main() -> None:
     arguments = parse_arguments()
     home = Home(arguments.home)
-    if not arguments.model:
-        raise UserError(f"which model? say MODEL=NAME; {catalogue.nearest('')}")
+    require_name(arguments.model, home)
     model = home.model(arguments.model)
     settings = Settings(arguments.quantize, arguments.quant_delay, arguments.batch_size)
     prepare(model, home.dataset(arguments.dataset), arguments.zoo_url, home, settings)
-    progress.next_step(f"{command.for_model('eval', model)}  (no training needed)")
+    say_what_is_next(model)
+
+
+def require_name(name: str, home: Home) -> None:
+    """Raises UserError unless `name` can be that of a model's folder in model/."""
+    if not name:
+        raise UserError(f"which model? say MODEL=NAME; {catalogue.nearest('')}")
+    if "/" in name or name.startswith("."):
+        raise UserError(f"MODEL is a name, not a path: {name!r}; {catalogue.nearest('')}")
+    if home.model(name).folder == home.model_archives:
+        raise UserError(f"no model can have the name {name!r}: that folder is for archives; {catalogue.nearest('')}")
 
 
 def parse_arguments() -> argparse.Namespace:

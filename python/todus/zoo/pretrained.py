@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
@@ -16,7 +18,7 @@ def categories(model: Model, class_count: int) -> LabelMap:
     Raises:
       UserError: there is none, and the detector does not have the number of classes that COCO's models have.
     """
-    for path in sorted(model.pretrained.glob("*label_map*.pbtxt")):
+    for path in sorted(filter(Path.is_file, model.pretrained.glob("*label_map*.pbtxt"))):
         own = label_map.read(path)
         if max(own.names) > class_count:
             raise UserError(f"{path} names a class {max(own.names)}, the model has {class_count}; correct or remove it")
@@ -32,14 +34,34 @@ def categories(model: Model, class_count: int) -> LabelMap:
 def classes(wanted: LabelMap, known: LabelMap, class_count: int) -> list[int | None]:
     """The pretrained class of each class of a new detector, found by name; None for one that it never saw.
 
+    Case and underscores of a name are forgiven, as in CATEGORIES.
+
     Args:
       wanted: categories of the dataset. Ids that it leaves out keep their class where `known` leaves them out too.
       known: categories of the pretrained detector, which has `class_count` classes.
     """
 
+    ids = called_as(known, wanted).ids
+
     def pretrained(number: int) -> int | None:
         if number in wanted.names:
-            return known.ids.get(wanted.names[number])
+            return ids.get(wanted.names[number])
         return number if number <= class_count and number not in known.names else None
 
     return [pretrained(number) for number in range(1, max(wanted.names) + 1)]
+
+
+def unknown(wanted: LabelMap, known: LabelMap) -> list[str]:
+    """The categories that the pretrained detector never saw."""
+    ids = called_as(known, wanted).ids
+    return [name for name in wanted.ids if name not in ids]
+
+
+def called_as(known: LabelMap, wanted: LabelMap) -> LabelMap:
+    """`known` with the names that `wanted` has for the same categories, where they differ in case and underscores."""
+    names = {_plain(name): name for name in wanted.ids}
+    return LabelMap({number: names.get(_plain(name), name) for number, name in known.names.items()})
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").casefold().split())
