@@ -5,4 +5,5 @@ set_up tools
 
 cd "$root"
 read -ra tests <<<"$TESTS"
-exec "$venv/bin/python" -m pytest -q "${tests[@]}"
+# As many processes as cores; a file's tests stay together, for they share what is made once.
+exec "$venv/bin/python" -m pytest -q --numprocesses auto --dist loadfile "${tests[@]}"
