@@ -9,11 +9,13 @@ from todus.bridge.graph_mode import tf
 
 
 def nodes(text: str) -> Any:
-    """A GraphDef from lines such as `Relu a/relu x ^b`: operation, name, inputs."""
+    """A GraphDef from lines such as `Relu a/relu x ^b`: operation, name, inputs. Placeholders are of floats."""
     graph_def = tf.GraphDef()
     for line in text.strip().splitlines():
         op, name, *inputs = line.split()
-        graph_def.node.add(op=op, name=name).input.extend(inputs)
+        node = graph_def.node.add(op=op, name=name, input=inputs)
+        if op == "Placeholder":
+            node.attr["dtype"].type = tf.float32.as_datatype_enum
     return graph_def
 
 

@@ -99,11 +99,23 @@ def _names(nodes: Nodes) -> list[str]:
 
 
 def _forwarded(reference: str, inputs: dict[str, list[str]]) -> list[str]:
-    """What to read instead of `reference`, where `inputs` has the inputs of all the nodes that went."""
-    if node_name(reference) not in inputs:
-        return [reference]
-    sources = [last for source in inputs[node_name(reference)] for last in _forwarded(source, inputs)]
-    return list(map(as_control, sources)) if is_control(reference) else sources
+    """What to read instead of `reference`, where `inputs` has the inputs of all the nodes that went. Those of a loop
+    lead to what came into it."""
+    sources: list[str] = []
+    within: set[str] = set()
+    waiting = [(reference, False)]
+    while waiting:
+        current, is_done = waiting.pop()
+        name = node_name(current)
+        if is_done:
+            within.remove(name)
+        elif name not in inputs:
+            sources.append(current)
+        elif name not in within:
+            within.add(name)
+            waiting.append((current, True))
+            waiting.extend((source, False) for source in reversed(inputs[name]))
+    return list(map(as_control, sources)) if is_control(reference) and node_name(reference) in inputs else sources
 
 
 def _rewrite(node: NodeDef, inputs: list[str]) -> None:

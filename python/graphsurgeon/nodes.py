@@ -86,7 +86,8 @@ def _shape(dimensions: Iterable[int | None]) -> TensorShapeProto:
 
 
 def _tensor(array: np.ndarray) -> TensorProto:
-    return TensorProto(dtype=_data_type(array.dtype), tensor_shape=_shape(array.shape), tensor_content=array.tobytes())
+    content = array.astype(array.dtype.newbyteorder("<")).tobytes()  # TensorFlow takes the bytes as they are
+    return TensorProto(dtype=_data_type(array.dtype), tensor_shape=_shape(array.shape), tensor_content=content)
 
 
 def _encoded(node_name: str, attribute: str, value: Any, trt_plugin: bool) -> tuple[str, AttrValue]:

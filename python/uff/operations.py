@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from uff import data, layers, shapes, weights
 from uff.converted import Converted, Converter, weights_key
+from uff.errors import UffError
 from uff.source import Source, attribute
 
 if TYPE_CHECKING:
@@ -24,7 +25,18 @@ def convert(node: NodeDef, source: Source) -> Converted | None:
       UffError: UFF has the operation, but not the way it is used.
     """
     converter = _CONVERTERS.get(node.op)
-    return converter(node, source) if converter else None
+    if converter is None:
+        return None
+    if node.op not in _WITHOUT_INPUTS:
+        _require_inputs(node, len(source.inputs(node)))
+    return converter(node, source)
+
+
+def _require_inputs(node: NodeDef, count: int) -> None:
+    """At least those that the converters count on; a ConcatV2 of graphsurgeon has but one."""
+    needed = 2 if node.op in _BINARY or node.op in _WITH_WEIGHTS else 1
+    if count < needed:
+        raise UffError(f"{node.name} ({node.op}) has too few inputs: {count}, and needs {needed}")
 
 
 def _placeholder(node: NodeDef, source: Source) -> Converted:
@@ -57,6 +69,8 @@ def _leaky_relu(node: NodeDef, source: Source) -> Converted:
     return Converted("LeakyRelu", source.inputs(node), {"alpha": data.real(attribute(node, "alpha", 0.2))})
 
 
+_WITHOUT_INPUTS = {"Placeholder", "Const"}
+_WITH_WEIGHTS = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
 _ACTIVATIONS = {  # seen: the first three; documented: the others
     "Relu": "relu",
     "Relu6": "relu6",

@@ -18,7 +18,7 @@ def run(script: str | Path, graph: DynamicGraph) -> None:
     """Let `preprocess(dynamic_graph)` of `script` change the graph in place. The file is loaded anew each time.
 
     Raises:
-      UffError: there is no such file or function, or it fails.
+      UffError: there is no such file or function, or it fails or ends Python.
     """
     path = Path(script)
     if not path.is_file():
@@ -30,7 +30,7 @@ def run(script: str | Path, graph: DynamicGraph) -> None:
         module.preprocess(graph)
     except UffError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise UffError(f"{path} failed{_line(error, path)}: {what}") from error
 
@@ -49,11 +49,11 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """Where in the script it failed."""
     line, place = None, error.__traceback__
     while place:
-        if Path(place.tb_frame.f_code.co_filename) == path:
+        if Path(place.tb_frame.f_code.co_filename) == path.absolute():
             line = place.tb_lineno
         place = place.tb_next
     return f" in line {line}" if line else ""

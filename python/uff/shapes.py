@@ -35,13 +35,27 @@ def _is_flattening(inputs: list[NodeDef], source: Source) -> bool:
     if len(inputs) != 2:
         return False
     x, shape = inputs
-    if shape.op != "Pack" or len(shape.input) != 2:
+    if shape.op != "Pack" or len(source.inputs(shape)) != 2:
         return False
     batch, rest = source.inputs(shape)
-    if batch.op != "StridedSlice" or rest.op != "Const" or weights.array(rest.attr["value"].tensor).tolist() != -1:
+    if not _is_constant(rest, -1) or not _is_first_dimension(batch, source):
         return False
     sliced = source.inputs(batch)[0]
-    return sliced.op == "Shape" and source.inputs(sliced)[0].name == x.name
+    return sliced.op == "Shape" and [read.name for read in source.inputs(sliced)] == [x.name]
+
+
+def _is_first_dimension(node: NodeDef, source: Source) -> bool:
+    """Whether a node is `shape[0]`. Where an axis shrinks, TensorFlow asks neither begin_mask nor end_mask."""
+    if node.op != "StridedSlice" or attribute(node, "shrink_axis_mask", 0) != 1:
+        return False
+    if attribute(node, "ellipsis_mask", 0) or attribute(node, "new_axis_mask", 0):
+        return False
+    bounds = source.inputs(node)[1:]
+    return len(bounds) == 3 and all(map(_is_constant, bounds, ([0], [1], [1])))
+
+
+def _is_constant(node: NodeDef, value: int | list[int]) -> bool:
+    return node.op == "Const" and weights.array(node.attr["value"].tensor).tolist() == value
 
 
 def shape(node: NodeDef, source: Source) -> Converted:

@@ -49,6 +49,19 @@ class Source:
         return weights.array(inputs[position].attr["value"].tensor)
 
     def _behind_identities(self, reference: str, reader: str) -> NodeDef:
+        node = self._read(reference, reader)
+        passed: set[str] = set()
+        while node.op == "Identity":
+            references = _data_references(node)
+            if not references:
+                raise UffError(f"{node.name} is an Identity of nothing")
+            if node.name in passed:
+                raise UffError(f"{node.name} is an Identity of itself")
+            passed.add(node.name)
+            node = self._read(references[0], node.name)
+        return node
+
+    def _read(self, reference: str, reader: str) -> NodeDef:
         name, _, output = reference.partition(":")
         if output not in ("", "0"):
             raise UffError(f"{reader} reads output {output} of {name}, and nodes of UFF have one output")
@@ -57,11 +70,6 @@ class Source:
         node = self._nodes[name]
         if node.op in _VARIABLES:
             raise UffError(f"{name} is a variable: the graph is not frozen")
-        if node.op == "Identity":
-            references = _data_references(node)
-            if not references:
-                raise UffError(f"{name} is an Identity of nothing")
-            return self._behind_identities(references[0], name)
         return node
 
 

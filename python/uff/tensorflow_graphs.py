@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uff import preprocessing
+from uff import preprocessing, targets
 from uff.errors import UffError
 from uff.log import Log
+from uff.targets import Targets
 from uff.text import dump
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def from_tensorflow(
 
     Args:
       graphdef: a GraphDef, a tf.Graph, a graph of graphsurgeon, or the path of a frozen graph.
-      output_nodes: the names of the outputs; without any, all that nobody reads.
+      output_nodes: the names of the outputs, with or without `:0`; without any, all that nobody reads.
       preprocessor: the path of a script whose `preprocess(dynamic_graph)` changes the graph first.
-      output_filename: the file to write.
+      output_filename: the file to write. Neither it nor what is written beside it may be a file that is read.
       write_preprocessed: also write the graph that the script has made, as .pb and for TensorBoard.
       text: also write the readable form, with the suffix .pbtxt.
       quiet: print nothing.
@@ -62,20 +63,36 @@ def from_tensorflow(
     """
     if (text or write_preprocessed) and not output_filename:
         raise UffError("text and write_preprocessed need an output_filename")
+    to_write = _targets(graphdef, preprocessor, output_filename, text, write_preprocessed)
     log = Log(quiet, debug_mode)
     graph = _preprocessed(graphdef, preprocessor)
     if list_nodes:
         for number, node in enumerate(graph):
             log.say(f"{number} {node.op}: {node.name}")
     outputs = [output_nodes] if isinstance(output_nodes, str) else list(output_nodes or [])
-    outputs = outputs or [node.name for node in graph.graph_outputs]
+    outputs = [name.removesuffix(":0") for name in outputs] or [node.name for node in graph.graph_outputs]
     meta = _converted(graph, outputs, log)
     content = meta.SerializeToString(deterministic=True)
-    if output_filename:
-        _write(Path(output_filename), meta, content, text, graph if write_preprocessed else None, log)
+    if to_write:
+        _write(to_write, meta, content, graph, log)
     if return_graph_info:
         return content, graph.graph_inputs, [graph[name] for name in outputs]
     return content
+
+
+def _targets(
+    graphdef: Any,
+    preprocessor: str | os.PathLike | None,
+    output_filename: str | os.PathLike | None,
+    text: bool,
+    write_preprocessed: bool,
+) -> Targets | None:
+    if not output_filename:
+        return None
+    chosen = targets.beside(Path(output_filename), text, write_preprocessed)
+    read = [graphdef if isinstance(graphdef, str | os.PathLike) else None, preprocessor]
+    targets.require_apart(chosen, [Path(path) for path in read if path])
+    return chosen
 
 
 def _preprocessed(graphdef: Any, preprocessor: str | os.PathLike | None) -> DynamicGraph:
@@ -104,15 +121,13 @@ def _converted(graph: DynamicGraph, outputs: list[str], log: Log) -> Any:
     return meta
 
 
-def _write(path: Path, meta: Any, content: bytes, readable: bool, graph: DynamicGraph | None, log: Log) -> None:
-    if graph is not None:
-        preprocessed = path.with_name(f"{path.stem}_preprocessed")
-        graph.write(preprocessed.with_suffix(".pb"))
-        graph.write_tensorboard(preprocessed)
-        log.say(f"Preprocessed graph written to {preprocessed.with_suffix('.pb')}, for TensorBoard to {preprocessed}")
-    path.write_bytes(content)
-    log.say(f"UFF Output written to {path}")
-    if readable:
-        text_path = path.with_suffix(".pbtxt")
-        text_path.write_text(dump(meta), encoding="utf-8")
-        log.say(f"UFF Text Output written to {text_path}")
+def _write(to_write: Targets, meta: Any, content: bytes, graph: DynamicGraph, log: Log) -> None:
+    if to_write.graph:
+        graph.write(to_write.graph)
+        graph.write_tensorboard(to_write.tensorboard)
+        log.say(f"Preprocessed graph written to {to_write.graph}, for TensorBoard to {to_write.tensorboard}")
+    to_write.binary.write_bytes(content)
+    log.say(f"UFF Output written to {to_write.binary}")
+    if to_write.text:
+        to_write.text.write_text(dump(meta), encoding="utf-8")
+        log.say(f"UFF Text Output written to {to_write.text}")

@@ -63,6 +63,25 @@ def test_forwarding_lets_readers_read_the_inputs(graph):
     }
 
 
+def test_forwarding_a_long_chain():
+    chain = "\n".join(f"Identity i{k + 1} i{k}" for k in range(1500))
+    graph = gs.DynamicGraph(made_graph.nodes(f"Placeholder i0\n{chain}\nAdd y i1500 i700 ^i3"))
+    graph.forward_inputs(graph.find_nodes_by_op("Identity"))
+    assert list(graph["y"].input) == ["i0", "i0", "^i0"]
+
+
+def test_forwarding_a_loop_leaves_what_came_into_it():
+    graph = gs.DynamicGraph(made_graph.nodes("Placeholder x\nMerge m x n\nNextIteration n m\nAdd y m n"))
+    graph.forward_inputs(["m", "n"])
+    assert list(graph["y"].input) == ["x", "x"]
+
+
+def test_forwarding_what_is_read_twice_keeps_it_twice():
+    graph = gs.DynamicGraph(made_graph.nodes("Placeholder x\nIdentity i x\nAdd a i i\nNeg y a"))
+    graph.forward_inputs(["i", "a"])
+    assert list(graph["y"].input) == ["x", "x"]
+
+
 def test_forwarding_a_node_of_several_inputs_keeps_their_places(graph):
     graph.append(gs.create_node("last", op="AddN", inputs=["out", "conv", "late"]))
     graph.forward_inputs("conv")

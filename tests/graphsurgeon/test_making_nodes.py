@@ -86,6 +86,12 @@ def test_attributes_of_other_nodes_keep_their_names():
     assert node.attr["keep"].WhichOneof("value") == "b"
 
 
+@pytest.mark.parametrize("kind", [">f4", ">i4", "<f4", ">f2"])
+def test_arrays_of_either_byte_order_keep_their_values(kind):
+    node = gs.create_node("c", op="Const", value=np.array([[1, 2], [3, 4]], kind))
+    assert tf.make_ndarray(node.attr["value"].tensor).tolist() == [[1, 2], [3, 4]]
+
+
 def test_numbers_of_numpy_are_numbers():
     node = gs.create_plugin_node("P", op="P_TRT", count=np.int64(3), size=np.float32(0.5), sizes=list(np.ones(2)))
     assert node.attr["count_u_int"].i == 3

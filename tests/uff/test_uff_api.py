@@ -67,6 +67,14 @@ def test_one_output_may_be_given_by_its_bare_name(frozen):
     assert uff.from_tensorflow(frozen, "y", quiet=True) == uff.from_tensorflow(frozen, ["y"], quiet=True)
 
 
+def test_an_output_may_be_given_as_a_tensor(frozen):
+    content, _, outputs = uff.from_tensorflow(frozen, ["y:0"], quiet=True, return_graph_info=True)
+    assert [node.name for node in outputs] == ["y"]
+    assert content == uff.from_tensorflow(frozen, ["y"], quiet=True)
+    with pytest.raises(uff.UffError, match="reads output 1 of y"):
+        uff.from_tensorflow(frozen, ["y:1"], quiet=True)
+
+
 def test_what_is_printed(frozen, tmp_path, capsys):
     uff.from_tensorflow_frozen_model(frozen, ["y", "z"], output_filename=tmp_path / "y.uff", text=True)
     lines = capsys.readouterr().out.splitlines()
@@ -107,6 +115,41 @@ def test_the_preprocessed_graph_can_be_kept(frozen, tmp_path):
     assert len(list((target.parent / "y_preprocessed").iterdir())) == 1
 
 
+def test_the_preprocessed_graph_has_the_whole_name_of_the_file(frozen, tmp_path):
+    options = {"output_filename": tmp_path / "frozen.v2.uff", "write_preprocessed": True, "quiet": True}
+    before = frozen.read_bytes()
+    uff.from_tensorflow_frozen_model(frozen, ["y"], **options)
+    assert (tmp_path / "frozen.v2_preprocessed.pb").is_file()
+    assert frozen.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "options", "says"),
+    [
+        ("g.pb", "g.pb", {}, r"g\.pb is read itself; give another output file$"),
+        ("g.pb", "link.uff", {}, r"link\.uff is read itself"),
+        ("g.pb", "../{folder}/g.pb", {}, r"g\.pb is read itself"),
+        ("g.pbtxt", "g.uff", {"text": True}, r"g\.pbtxt is read itself"),
+        ("g.pb", "config.py", {"preprocessor": "config.py"}, r"config\.py is read itself"),
+        ("g_preprocessed.pb", "g.uff", {"write_preprocessed": True}, r"g_preprocessed\.pb is read itself"),
+        ("g.pb", "out.pbtxt", {"text": True}, r"out\.pbtxt would be written twice"),
+    ],
+)
+def test_no_file_is_written_over_one_that_is_needed(frozen, tmp_path, source, target, options, says):
+    graph_def = made_graph.built(network)
+    content = str(graph_def).encode() if source.endswith(".pbtxt") else graph_def.SerializeToString()
+    frozen.rename(tmp_path / source).write_bytes(content)
+    (tmp_path / "link.uff").symlink_to(source)
+    (tmp_path / "config.py").write_text("def preprocess(graph):\n    pass\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    if "preprocessor" in options:
+        options = {"preprocessor": tmp_path / options["preprocessor"]}
+    output = tmp_path / target.format(folder=tmp_path.name)
+    with pytest.raises(uff.UffError, match=says):
+        uff.from_tensorflow(tmp_path / source, ["y"], output_filename=output, quiet=True, **options)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_what_is_no_frozen_graph_is_refused(tmp_path):
     with pytest.raises(uff.UffError, match=r"^there is no frozen graph .*nowhere\.pb$"):
         uff.from_tensorflow_frozen_model(tmp_path / "nowhere.pb", ["y"])
@@ -140,3 +183,12 @@ def test_the_command_line_says_a_mistake_in_one_line(tmp_path):
     result = run_python(COMMAND, tmp_path / "nowhere.pb")
     assert result.returncode == 1
     assert result.stderr == f"uff: there is no frozen graph {tmp_path / 'nowhere.pb'}\n"
+
+
+def test_the_command_line_never_writes_over_its_graph(frozen, tmp_path):
+    graph = frozen.rename(tmp_path / "graph.uff")
+    before = graph.read_bytes()
+    result = run_python(COMMAND, graph, "-O", "y")
+    assert result.returncode == 1
+    assert result.stderr == f"uff: {graph} is read itself; give another output file\n"
+    assert graph.read_bytes() == before

@@ -209,6 +209,8 @@ def test_the_outputs_are_found_after_the_script(convert):
         ("def preprocessing(graph):\n    pass\n", r"config\.py defines no function preprocess\(dynamic_graph\)"),
         ("def preprocess(graph:\n", r"config\.py failed: SyntaxError: "),
         ("def preprocess(graph):\n    graph['NMS']\n", r"config\.py failed in line 2: KeyError: 'NMS'"),
+        ("import sys\n\ndef preprocess(graph):\n    sys.exit(0)\n", r"config\.py failed in line 4: SystemExit: 0$"),
+        ("raise SystemExit('not\\ntoday')\n", r"config\.py failed in line 1: SystemExit: not today$"),
         ("import nothing_of_this_name\n", r"config\.py failed in line 1: ModuleNotFoundError: "),
         (PLUGINS + REMOVING + "    dynamic_graph['NMS'].input.remove('Input')\n", r"config\.py failed in line \d+: "),
         (
@@ -221,6 +223,13 @@ def test_a_script_that_fails_is_said_in_one_line(convert, script, says):
     with pytest.raises(uff.UffError, match=says) as raised:
         convert(script)
     assert "\n" not in str(raised.value)
+
+
+def test_the_line_is_said_for_a_script_in_the_current_folder_too(graph, tmp_path, monkeypatch):
+    (tmp_path / "config.py").write_text("def preprocess(graph):\n    graph['NMS']\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(uff.UffError, match=r"^config\.py failed in line 2: KeyError: 'NMS'$"):
+        uff.from_tensorflow(graph, ["NMS"], "config.py", quiet=True)
 
 
 def test_a_script_that_is_not_there(graph, tmp_path):

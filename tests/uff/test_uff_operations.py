@@ -66,9 +66,9 @@ def sliced():
     return tf.strided_slice(tf.shape(x([None, 8]), name="s"), [0], [1], [1], shrink_axis_mask=1, name="y")
 
 
-def flattened(rest=-1, of=None):
+def flattened(rest=-1, of=None, batch=lambda shape: shape[0]):
     image = x([None, 8, 8, 4])
-    batch = tf.shape(of() if of else image)[0]
+    batch = batch(tf.shape(of() if of else image))
     return tf.reshape(image, tf.stack([batch, rest], name="dimensions"), name="y")
 
 
@@ -120,6 +120,12 @@ TABLE = {
     ),
     "Reshape": case(lambda: tf.reshape(x(), [1, 64, 4], name="y"), "Reshape", "x y/shape"),
     "Reshape that flattens": case(flattened, "Flatten"),
+    "Reshape that flattens, begin masked": case(
+        lambda: flattened(batch=lambda shape: tf.strided_slice(shape, [0], [1], [1], begin_mask=1, shrink_axis_mask=1)),
+        "Flatten",
+    ),
+    "Reshape by the height": case(lambda: flattened(batch=lambda shape: shape[1]), "Reshape", "x dimensions"),
+    "Reshape by the channels": case(lambda: flattened(batch=lambda shape: shape[-1]), "Reshape", "x dimensions"),
     "Reshape to a known size": case(lambda: flattened(rest=256), "Reshape", "x dimensions"),
     "Reshape by another's batch": case(lambda: flattened(of=again), "Reshape", "x dimensions"),
     "Shape": case(lambda: tf.shape(x([None, 8]), name="y"), "Shape"),
@@ -299,3 +305,45 @@ def test_a_concatenation_made_by_graphsurgeon_keeps_all_inputs():
 def test_what_uff_has_no_words_for_is_refused(build, says):
     with pytest.raises(uff.UffError, match=says):
         uff_parsed.converted(made_graph.built(build), ["y"])
+
+
+@pytest.mark.parametrize("mask", ["ellipsis_mask", "new_axis_mask"])
+def test_a_reshape_by_a_masked_slice_flattens_nothing(mask):
+    graph = made_graph.built(flattened)
+    (batch,) = [node for node in graph.node if node.op == "StridedSlice"]
+    batch.attr[mask].i = 1
+    with pytest.raises(uff.UffError, match=mask):
+        uff_parsed.converted(graph, ["y"])
+
+
+@pytest.mark.parametrize("shape", ["StridedSlice b", "StridedSlice b s", "Shape b"])
+def test_a_reshape_by_a_shape_of_nothing_is_no_traceback(shape):
+    graph = made_graph.nodes(f"Placeholder x\nShape s\n{shape}\nPack p b c\nConst c\nReshape y x p")
+    graph.node[4].attr["value"].tensor.CopyFrom(tf.make_tensor_proto(-1))
+    graph.node[2].attr["shrink_axis_mask"].i = 1
+    with pytest.raises(uff.UffError, match="too few inputs"):
+        uff_parsed.converted(graph, ["y"])
+
+
+@pytest.mark.parametrize("operation", ["BiasAdd", "ConcatV2", "Relu", "Conv2D", "Reshape", "Squeeze"])
+def test_an_operation_without_inputs_is_refused(operation):
+    with pytest.raises(uff.UffError, match=rf"^y \({operation}\) has too few inputs: 0, and needs [12]$"):
+        uff_parsed.converted(made_graph.nodes(f"{operation} y"), ["y"])
+
+
+def test_a_bias_add_without_a_bias_is_refused():
+    graph = made_graph.nodes("Placeholder x\nBiasAdd y x ^x")
+    with pytest.raises(uff.UffError, match="has too few inputs: 1, and needs 2"):
+        uff_parsed.converted(graph, ["y"])
+
+
+def test_a_long_chain_of_identities_is_passed():
+    chain = "\n".join(f"Identity i{k + 1} i{k}" for k in range(3000))
+    graph = made_graph.nodes(f"Placeholder i0\n{chain}\nRelu y i3000")
+    assert list(uff_parsed.nodes(uff_parsed.converted(graph, ["y"]))["y"].inputs) == ["i0"]
+
+
+def test_identities_of_each_other_are_refused():
+    graph = made_graph.nodes("Identity a b\nIdentity b a\nRelu y a")
+    with pytest.raises(uff.UffError, match=r"^a is an Identity of itself$"):
+        uff_parsed.converted(graph, ["y"])

@@ -15,7 +15,7 @@ def order(graph, outputs):
 
 def test_readers_come_first_and_the_last_input_is_followed_first():
     graph = made_graph.nodes("""
-        Relu a
+        Placeholder a
         Relu b a
         Relu c a
         Add  d b c
@@ -33,7 +33,7 @@ def test_a_bias_comes_just_before_its_addition():
 
 
 def test_a_bias_that_is_no_constant_is_an_input_like_others():
-    graph = made_graph.nodes("Relu x\nRelu bias\nBiasAdd biased x bias")
+    graph = made_graph.nodes("Placeholder x\nPlaceholder bias\nBiasAdd biased x bias")
     assert order(graph, ["biased"]) == ["biased", "bias", "x", "MarkOutput_0"]
 
 
@@ -48,19 +48,19 @@ def test_a_shared_bias_is_written_once():
 
 def test_identities_and_control_inputs_are_passed_over():
     graph = made_graph.nodes("""
-        Relu     a
-        NoOp     late
-        Identity b    a:0 ^late
-        Identity c    b
-        Relu     d    c ^late
-        Identity out  d
+        Placeholder a
+        NoOp        late
+        Identity    b    a:0 ^late
+        Identity    c    b
+        Relu        d    c ^late
+        Identity    out  d
     """)
     meta = uff_parsed.converted(graph, ["out"])
     assert {node.id: list(node.inputs) for node in meta.graphs[0].nodes} == {"d": ["a"], "a": [], "MarkOutput_0": ["d"]}
 
 
 def test_only_what_the_outputs_need_is_written():
-    graph = made_graph.nodes("Relu a\nRelu b a\nUnheardOf c a")
+    graph = made_graph.nodes("Placeholder a\nRelu b a\nUnheardOf c a")
     meta = uff_parsed.converted(graph, ["b"])
     assert [node.id for node in meta.graphs[0].nodes] == ["b", "a", "MarkOutput_0"]
     assert [descriptor.id for descriptor in meta.descriptors] == ["tensorflow_extension"]
@@ -75,7 +75,7 @@ def test_a_graph_may_have_several_inputs():
 
 
 def test_every_output_is_marked():
-    graph = made_graph.nodes("Relu a\nRelu b a\nRelu c a")
+    graph = made_graph.nodes("Placeholder a\nRelu b a\nRelu c a")
     meta = uff_parsed.converted(graph, ["b", "c"])
     marks = [(node.id, list(node.inputs)) for node in meta.graphs[0].nodes if node.operation == "MarkOutput"]
     assert marks == [("MarkOutput_0", ["b"]), ("MarkOutput_1", ["c"])]
@@ -83,7 +83,7 @@ def test_every_output_is_marked():
 
 
 def test_what_is_the_same_in_every_file():
-    meta = uff_parsed.converted(made_graph.nodes("Relu a"), ["a"])
+    meta = uff_parsed.converted(made_graph.nodes("Placeholder a"), ["a"])
     assert (meta.version, meta.descriptor_core_version, meta.graphs[0].id) == (1, 1, "main")
     assert [(d.id, d.version, d.optional) for d in meta.descriptors] == [("tensorflow_extension", 1, False)]
     assert not meta.extra_fields
