@@ -60,6 +60,7 @@ def test_it_tells_what_is_in_the_file_and_what_to_do_on_the_device(exported: lay
         "output NMS (to TensorRT's Python parser: MarkOutput_0)",
         "numClasses 4 (background and 3), inputOrder 0 2 1",
         "scores above 0.3",
+        'register_input("Input", (3, 96, 96), trt.UffInputOrder.NCHW), register_output("MarkOutput_0")',
         f"trtexec --uff={NAME}.uff --uffInput=Input,3,96,96 --output=NMS --saveEngine={NAME}.engine",
     ):
         assert words in said
@@ -78,7 +79,8 @@ def test_a_script_of_the_user_s_prepares_the_graph(exported: layout.Home, tmp_pa
     script.write_text(SCRIPT)
     model = exported.model(NAME)
     uff.convert(model, "exported", config=script)
-    assert "preparing" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "preparing" in said and "2 / 255" not in said
     assert read(model)["NMS"].operation == "_FlattenConcat_TRT"
     script.write_text("def preprocess(dynamic_graph):\n    pass\n")
     with pytest.raises(UserError, match="NMS"):
@@ -116,6 +118,10 @@ def test_mistakes_are_one_line(exported: layout.Home) -> None:
     assert failed_in_one_line(said(GRAPH="nothing.pb"), "nothing.pb is not there")
     assert failed_in_one_line(said(THRESHOLD="30%"), "THRESHOLD", "30%")
     assert failed_in_one_line(said(CONFIG="no.py", GRAPH="exported"), "no config script", "no.py")
+    script = exported.folder / "script.py"
+    script.write_text(SCRIPT)
+    assert failed_in_one_line(said(CONFIG=str(script), THRESHOLD="0.3"), "THRESHOLD is not for CONFIG")
+    assert failed_in_one_line(said(CONFIG=str(script), PLUGINS="trt7"), "PLUGINS is not for CONFIG")
 
 
 def test_an_archive_without_a_frozen_graph(home: layout.Home) -> None:

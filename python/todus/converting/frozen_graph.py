@@ -62,7 +62,7 @@ def load(path: Path) -> FrozenGraph:
     """Read the frozen graph `path`.
 
     Raises:
-      UserError: the file is not there, is not a graph, or is not frozen.
+      UserError: the file is not there, is not a graph, is not frozen, or is not whole.
     """
     definition = tf.GraphDef()
     try:
@@ -70,10 +70,20 @@ def load(path: Path) -> FrozenGraph:
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{shown(path)} is not there; name another GRAPH") from None
     except DecodeError:
-        raise UserError(f"{shown(path)} is not a TensorFlow graph; name a frozen graph (.pb)") from None
+        raise UserError(
+            f"{shown(path)} is not a TensorFlow graph, or half of one; fetch it anew or name another (.pb)"
+        ) from None
     if not definition.node:
         raise UserError(f"{shown(path)} is not a frozen graph (a SavedModel?); name a frozen_inference_graph.pb")
     variable = next((node.name for node in definition.node if node.op in _VARIABLES), None)
     if variable:
         raise UserError(f"{shown(path)} is not frozen, {variable} is still a variable; run: make export")
-    return FrozenGraph(definition)
+    graph = FrozenGraph(definition)
+    _require_whole(graph, path)
+    return graph
+
+
+def _require_whole(graph: FrozenGraph, path: Path) -> None:
+    for name, (user, *_) in graph.consumers.items():
+        if name not in graph.nodes:
+            raise UserError(f"{shown(path)} is not whole: {user.name} takes {name}, which is not there; export it anew")

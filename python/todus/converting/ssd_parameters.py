@@ -133,4 +133,4 @@ def suppression(pipeline: Pipeline) -> Suppression:
 
 
 def _inexpressible(reason: str) -> UserError:
-    return UserError(f"this model cannot be written as UFF: {reason}; for TensorRT 8 and later convert it to ONNX")
+    return UserError(f"this model cannot be written as UFF: {reason}; ONNX is the way out (not there yet)")

@@ -6,7 +6,8 @@
     python -m todus.converting.uff --model-dir model/NAME --config SCRIPT.py     by a script of your own
 
 Image size, anchors, classes and limits are taken from the graph and its pipeline.config. A script of your own, with
-`preprocess(dynamic_graph)` as NVIDIA's samples have it, is asked instead of these.
+`preprocess(dynamic_graph)` as NVIDIA's samples have it, is asked instead of these; it names the last node NMS, and its
+nodes have the plugins and the threshold, so --plugins and --threshold are not for it.
 
 What no version of TensorRT can express (FPN, PPN, Faster R-CNN) is refused.
 """
@@ -31,6 +32,8 @@ from todus.zoo import prepared, pretrained
 
 if TYPE_CHECKING:
     from todus.bridge.graph_mode import tf
+
+    from uff.schema import MetaGraph
 
 GENERATIONS = ("trt5", "trt7", "trt8")
 DEFAULT = "trt8"
@@ -66,21 +69,49 @@ def convert(
     Raises:
       UserError: there is no such graph, or it cannot be expressed in UFF.
     """
+    if config:
+        require_alone(config, generation, threshold)
     source = choose(model, graph)
     progress.say(f"converting {progress.shown(source.graph)}")
     started = time.monotonic()
     content = by_script(source, config) if config else by_pipeline(source, generation, threshold)
 
-    from todus.converting import uff_report
+    meta = checked(content)
+    write(model, content, meta if with_text else None, source.categories)
+    progress.made(model.uff, started)
+    report(meta, model, source, generation, config)
+
+
+def require_alone(config: Path, generation: str, threshold: float | None) -> None:
+    """Raises UserError if there is no such script, or something else is asked that the script decides."""
+    if not config.is_file():
+        raise UserError(f"there is no config script {progress.shown(config)}; CONFIG is a Python file")
+    for name, is_given in (("THRESHOLD", threshold is not None), ("PLUGINS", generation != DEFAULT)):
+        if is_given:
+            raise UserError(f"{name} is not for CONFIG, the script's own nodes decide that; leave {name} away")
+
+
+def checked(content: bytes) -> MetaGraph:
+    """What is in a .uff file. Raises UserError if TensorRT would refuse it."""
+    from todus.converting import uff_report, uff_suppression
 
     from uff.schema import MetaGraph
 
     meta = MetaGraph.FromString(content)
     uff_report.require_known(meta)
-    write(model, content, meta if with_text else None, source.categories)
-    progress.made(model.uff, started)
-    for line in uff_report.summary(meta):
+    uff_suppression.require_complete(meta)
+    return meta
+
+
+def report(meta: MetaGraph, model: Model, source: Source, generation: str, config: Path | None) -> None:
+    """Tell what is in the file, what to doubt, and what to do on the device."""
+    from todus.converting import uff_report
+
+    for line in uff_report.summary(meta, has_labels=source.categories is not None, has_known_pixels=config is None):
         progress.say(f"  {line}")
+    for note in uff_report.notes(meta, source.categories, generation):
+        progress.say(f"note: {note}")
+    progress.say(f"in Python, with a trt.UffParser (not tried here): {uff_report.in_python(meta)}")
     progress.next_step(uff_report.next_step(meta, model))
 
 
@@ -217,7 +248,7 @@ def parse_arguments() -> argparse.Namespace:
         "--config",
         type=lambda text: Path(text).expanduser().resolve(),
         metavar="SCRIPT",
-        help="a Python file whose preprocess(dynamic_graph) prepares the graph",
+        help="a Python file whose preprocess(dynamic_graph) prepares the graph; its output is the node NMS",
     )
     return parser.parse_args()
 

@@ -32,7 +32,6 @@ MOST_CANDIDATES = 4096
 class Dialect:
     """What one generation of TensorRT's plugins wants to be told."""
 
-    name: str
     flatten_has_axis: bool = True
     has_squeeze: bool = True
     has_score_bits: bool = False
@@ -47,11 +46,10 @@ class Dialect:
 
 
 DIALECTS = {
-    "trt5": Dialect("TensorRT 5 and 6", flatten_has_axis=False),
-    "trt7": Dialect("TensorRT 7"),
-    "trt8": Dialect("TensorRT 8", has_squeeze=False, has_score_bits=True),
+    "trt5": Dialect(flatten_has_axis=False),  # and 6
+    "trt7": Dialect(),
+    "trt8": Dialect(has_squeeze=False, has_score_bits=True),
 }
-DEFAULT = "trt8"
 
 
 def image(size: Size) -> tf.NodeDef:

@@ -6,27 +6,35 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from todus import progress
+from todus import layout, progress
+from todus.converting import uff_suppression
 from todus.errors import UserError
 from todus.layout import Model
 
 if TYPE_CHECKING:
+    from todus.coco.label_map import LabelMap
+
     from uff.schema import MetaGraph
 
 _PLUGIN = "_TRT"
-_NMS = "NMS_TRT"
+_OF_PLUGINS = "_u_"  # within the names of attributes that only create_plugin_node writes
 
 
 def require_known(meta: MetaGraph) -> None:
-    """Raises UserError if there is an operation that is neither one of UFF nor a plugin of TensorRT."""
-    for node in meta.graphs[0].nodes:
-        if node.operation.startswith("_") and not node.operation.endswith(_PLUGIN):
+    """Raises UserError if there is an operation that is neither one of UFF nor a plugin."""
+    for node in _custom(meta):
+        if not any(_OF_PLUGINS in name for name in node.fields):
             name = node.operation.removeprefix("_")
-            why = "; train without QUANTIZE" if name.startswith("FakeQuant") else "; convert the model to ONNX"
-            raise UserError(f"UFF has no operation {name} ({node.id}), TensorRT would refuse the file{why}")
+            why = "train without QUANTIZE" if name.startswith("FakeQuant") else "ONNX is the way out (not there yet)"
+            raise UserError(f"UFF has no operation {name} ({node.id}), TensorRT would refuse the file; {why}")
 
 
-def summary(meta: MetaGraph) -> Iterator[str]:
+def summary(meta: MetaGraph, has_labels: bool, has_known_pixels: bool) -> Iterator[str]:
+    """
+    Args:
+      has_labels: there is a labels.txt to go with the file.
+      has_known_pixels: the normalisation was checked; a script may have it otherwise.
+    """
     nodes = meta.graphs[0].nodes
     counts = Counter(node.operation for node in nodes)
     own = [f"{operation} {count}" for operation, count in sorted(counts.items()) if not operation.startswith("_")]
@@ -34,14 +42,15 @@ def summary(meta: MetaGraph) -> Iterator[str]:
     yield f"{len(nodes)} nodes: {', '.join(own)}"
     yield f"plugins: {', '.join(plugins) or 'none'}"
     for node in _of(meta, "Input"):
-        yield f"input {node.id}: {_dimensions(node)} (channels first), RGB, pixels as 2 / 255 * x - 1"
+        pixels = "RGB, pixels as 2 / 255 * x - 1" if has_known_pixels else "pixels as your script leaves it to you"
+        yield f"input {node.id}: {_dimensions(node)} (channels first), {pixels}"
     for node in _of(meta, "MarkOutput"):
         yield f"output {node.inputs[0]} (to TensorRT's Python parser: {node.id})"
-    for node in _of(meta, f"_{_NMS}"):
-        yield from _suppression(node.fields)
+    for node in _of(meta, uff_suppression.OPERATION):
+        yield from _suppression(node.fields, has_labels)
 
 
-def _suppression(fields: dict) -> Iterator[str]:
+def _suppression(fields: dict, has_labels: bool) -> Iterator[str]:
     number = {name: fields[f"{name}_u_int"].i for name in ("numClasses", "topK", "keepTopK")}
     threshold, overlap = (fields[f"{name}_u_float"].d for name in ("confidenceThreshold", "nmsThreshold"))
     order = " ".join(str(value) for value in fields["inputOrder_u_ilist"].i_list.val)
@@ -50,17 +59,55 @@ def _suppression(fields: dict) -> Iterator[str]:
         f"detections: the best {number['keepTopK']} of scores above {threshold:.3g}, overlapping by at most "
         f"{overlap:.3g}, chosen among the {number['topK']} best boxes of each class"
     )
-    yield "each is seven numbers: image, label (line of labels.txt, from 1), score, xmin, ymin, xmax, ymax (0..1)"
+    label = f"label (line of {layout.LABELS}, from 1)" if has_labels else "label (from 1)"
+    yield f"each is seven numbers: image, {label}, score, xmin, ymin, xmax, ymax (0..1)"
+
+
+def notes(meta: MetaGraph, categories: LabelMap | None, generation: str) -> Iterator[str]:
+    """What to doubt, and what the device needs besides the file."""
+    yield from uff_suppression.doubts(meta)
+    yield from _label_doubts(meta, categories)
+    for name in sorted({node.operation.removeprefix("_") for node in _custom(meta)}):
+        yield f"{name} is not one of TensorRT's plugins; register one of that name on the device"
+    if generation == "trt5":
+        yield (
+            "FlattenConcat_TRT does not come with TensorRT 5 and 6; build it from NVIDIA's sample for UFF SSD and load "
+            "it first: trtexec --plugins=FILE.so, in Python ctypes.CDLL (not tried here)"
+        )
+
+
+def _label_doubts(meta: MetaGraph, categories: LabelMap | None) -> Iterator[str]:
+    last = max(categories.names) if categories else 0
+    for node in _of(meta, uff_suppression.OPERATION):
+        count = node.fields["numClasses_u_int"].i - 1
+        if categories and count != last:
+            yield f"{layout.LABELS} ends at line {last}, the graph has {count} classes; they do not belong together"
 
 
 def next_step(meta: MetaGraph, model: Model) -> str:
     """What to run on the device."""
     outputs = ",".join(node.inputs[0] for node in _of(meta, "MarkOutput"))
     takes = " ".join(f"--uffInput={node.id},{_dimensions(node).replace('x', ',')}" for node in _of(meta, "Input"))
+    labels = f" and {model.converted_labels.name}" if model.converted_labels.is_file() else ""
     return (
-        f"copy {progress.shown(model.uff)} and {model.converted_labels.name} to the device, and there: "
+        f"copy {progress.shown(model.uff)}{labels} to the device, and there: "
         f"trtexec --uff={model.uff.name} {takes} --output={outputs} --saveEngine={model.name}.engine"
     )
+
+
+def in_python(meta: MetaGraph) -> str:
+    """What a program registers with TensorRT's parser instead of running trtexec."""
+    takes = [
+        f'register_input("{node.id}", ({_dimensions(node).replace("x", ", ")}), trt.UffInputOrder.NCHW)'
+        for node in _of(meta, "Input")
+    ]
+    return ", ".join([*takes, *(f'register_output("{node.id}")' for node in _of(meta, "MarkOutput"))])
+
+
+def _custom(meta: MetaGraph) -> list:
+    """The nodes that are neither UFF's nor TensorRT's."""
+    nodes = meta.graphs[0].nodes
+    return [node for node in nodes if node.operation.startswith("_") and not node.operation.endswith(_PLUGIN)]
 
 
 def _of(meta: MetaGraph, operation: str) -> list:
