@@ -68,6 +68,15 @@ option() {
   [[ -z $2 ]] || options+=("$1" "$2")
 }
 
+# Collect --json in `options` if JSON asks for it.
+json_option() {
+  case "$JSON" in
+    "" | 0) ;;
+    1) options+=(--json) ;;
+    *) fail "JSON=$JSON is neither 1 nor 0; JSON=1 prints JSON" ;;
+  esac
+}
+
 is_prepared() {
   [[ -f $1/pretrained/pipeline.config ]]
 }

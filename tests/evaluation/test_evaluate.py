@@ -8,6 +8,7 @@ from todus.coco import label_map, labels
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.evaluation import evaluate
+from todus.exporting import inference_graph
 from todus.layout import COCO_LABEL_MAP, Model
 
 CUT = LabelMap({1: "bear", 2: "stop sign"})
@@ -42,7 +43,7 @@ def test_an_export_for_other_categories_is_refused(tmp_path):
     label_map.write(model.label_map, CUT)
     model.inference_graph.mkdir(parents=True)
     model.labels.write_text(labels.to_text(CUT))
-    assert evaluate.exported_labels(model) == CUT
+    assert inference_graph.exported_labels(model) == CUT
     label_map.write(model.label_map, LabelMap({1: "clock", 2: "stop sign"}))
     with pytest.raises(UserError, match="exported for bear, stop sign, the model is now for clock, stop sign"):
-        evaluate.exported_labels(model)
+        inference_graph.exported_labels(model)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from todus import command, layout, progress
+from todus import command, layout, markdown, progress
 from todus.bench import full_size, measured
 from todus.demo import mini_coco
 from todus.errors import UserError
@@ -51,7 +51,7 @@ def records(work: Path, sample: Path, images: int, runs: int) -> str:
         row("with masks", "masks", "masks"),
         row("each as it comes: the API's with masks, Todus's without", "masks", "boxes"),
     ]
-    return f"Records: images/s, whole process, {images:,} images\n\n" + measured.table(
+    return f"Records: images/s, whole process, {images:,} images\n\n" + _table(
         ["records", "the API's writer", "Todus", "ratio"], rows
     )
 
@@ -73,7 +73,7 @@ def annotations(work: Path, runs: int) -> str:
         ["peak memory", *peaks, _ratio(plain.peak_bytes, ours.peak_bytes)],
     ]
     title = f"Filter and write: {full_size.ANNOTATIONS:,} annotations, {progress.human_size(size)}, 9 categories"
-    return f"{title}\n\n" + measured.table(["", "json and a loop", "Todus", "ratio"], rows)
+    return f"{title}\n\n" + _table(["", "json and a loop", "Todus", "ratio"], rows)
 
 
 def fetching(work: Path, sample: Path, images: int, runs: int) -> str:
@@ -99,7 +99,7 @@ def fetching(work: Path, sample: Path, images: int, runs: int) -> str:
             rates[label] = max(rates.get(label, 0.0), len(asked_for) / run.seconds)
     slowest = rates["one after the other"]
     rows = [[label, f"{rate:,.0f}", f"{rate / slowest:.1f} x"] for label, rate in rates.items()]
-    return f"Fetch: images/s from this machine, {images:,} images, all intact\n\n" + measured.table(
+    return f"Fetch: images/s from this machine, {images:,} images, all intact\n\n" + _table(
         ["", "images/s", "ratio"], rows
     )
 
@@ -157,6 +157,10 @@ def require_intact(output: Path, source: Path, names: Sequence[str]) -> None:
     bad = [name for name in names if (output / name).read_bytes() != (source / name).read_bytes()]
     if bad:
         raise UserError(f"{len(bad)} of {len(names)} files are not intact, {bad[0]} for one")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(markdown.table(head, rows))
 
 
 def _rate(images: int, run: measured.Measurement) -> str:

@@ -51,15 +51,3 @@ def start(module: str, *arguments: object, stderr: int | None = None) -> subproc
 def fastest(runs: Sequence[Measurement]) -> Measurement:
     """The run that was disturbed least."""
     return min(runs, key=lambda run: run.seconds)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown; the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]
-        return f"| {' | '.join(padded)} |"
-
-    rule = "| " + " | ".join(["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]) + " |"
-    return "\n".join([line(header), rule, *map(line, rows)])

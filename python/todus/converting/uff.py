@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from todus import checkpoint, command, files, layout, progress
 from todus.bridge import pipeline as pipelines
-from todus.coco import label_map, labels
+from todus.coco import labels
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.exporting import inference_graph
@@ -140,12 +140,7 @@ def zoo_source(model: Model) -> Source:
 def exported_source(model: Model) -> Source:
     if not model.frozen_graph.is_file():
         raise UserError(f"{model.name} is not exported; run: {command.for_model('export', model)}")
-    exported, now = labels.read(model.labels), label_map.read(model.label_map)
-    if exported != now:
-        raise UserError(
-            f"{progress.shown(model.inference_graph)} was exported for {', '.join(exported.ids)}, the model is now for "
-            f"{', '.join(now.ids)}; run: {command.for_model('export', model)}"
-        )
+    exported = inference_graph.exported_labels(model)
     source, newest = model.export_source.read_text(encoding="utf-8").strip(), checkpoint.newest(model.training).name
     if source != newest:
         progress.say(f"note: inference-graph/ is of {source}, the newest checkpoint is {newest}")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from todus import checkpoint, command, files, layout, picture, progress
+from todus import checkpoint, command, files, layout, markdown, picture, progress
 from todus.demo import little_zoo, mini_coco, mirror
 from todus.errors import WorldError
 from todus.evaluation import report
@@ -213,7 +213,7 @@ def conclude(tour: Tour) -> None:
         if graph in evaluations
     ]
     progress.say("\n=== What came of it (average precision on the validation images, percent)\n")
-    for line in report.table(["detector", "AP", "AP50"], rows):
+    for line in markdown.table(["detector", "AP", "AP50"], rows):
         progress.say(line)
     progress.say(f"\nAll of it is below {progress.shown(tour.folder)}; make clean removes it.")
     progress.next_step('make dataset-limited CATEGORIES="bear horse giraffe"  (the real COCO)')

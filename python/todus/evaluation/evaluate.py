@@ -26,6 +26,7 @@ from todus.coco import label_map, labels
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.evaluation import report, scoring
+from todus.exporting import inference_graph
 from todus.layout import COCO_LABEL_MAP, LABELS, Dataset, Model
 from todus.zoo import archive, prepared, pretrained
 from todus.zoo import pipeline as zoo_pipeline
@@ -90,24 +91,12 @@ def open_detector(model: Model, graph: str, checkpoint_name: str):
         if not model.frozen_graph.is_file():
             where = progress.shown(model.frozen_graph)
             raise UserError(f"{where} is not there; run: {command.for_model('export', model)}")
-        return "exported", detectors.from_frozen_graph(model.frozen_graph, lambda _: exported_labels(model))
+        return "exported", detectors.from_frozen_graph(
+            model.frozen_graph, lambda _: inference_graph.exported_labels(model)
+        )
     path = Path(graph).expanduser().resolve()
     name = str(path.relative_to(model.folder)) if path.is_relative_to(model.folder) else str(path)
     return name, detectors.from_frozen_graph(path, lambda count: labels_of(path, count, cut))
-
-
-def exported_labels(model: Model) -> LabelMap:
-    """The categories that inference-graph/ was exported for, which must be those of the model by now."""
-    if not model.labels.is_file():
-        what = f"{progress.shown(model.labels)}, which tells what was exported, is not there"
-        raise UserError(f"{what}; run: {command.for_model('export', model)}")
-    exported, now = labels.read(model.labels), label_map.read(model.label_map)
-    if exported != now:
-        raise UserError(
-            f"{progress.shown(model.inference_graph)} was exported for {', '.join(exported.ids)}, the model is now for "
-            f"{', '.join(now.ids)}; run: {command.for_model('export', model)}"
-        )
-    return exported
 
 
 def labels_of(path: Path, class_count: int | None, cut: LabelMap) -> LabelMap:

@@ -7,6 +7,7 @@ import json
 from todus import files
 from todus.evaluation.scoring import Scores
 from todus.layout import Model
+from todus.markdown import table as markdown_table
 
 
 def add(model: Model, graph: str, facts: dict, scores: Scores) -> dict:
@@ -30,7 +31,7 @@ def _ground_truth(entry: dict) -> tuple:
 
 def markdown(report: dict) -> str:
     lines = ["# Average precision on the validation images", ""]
-    lines += table(
+    lines += markdown_table(
         ["graph", "AP", "AP50", "images", "score threshold", "dataset"],
         [
             [
@@ -51,19 +52,7 @@ def markdown(report: dict) -> str:
 
 def category_table(categories: dict[str, dict]) -> list[str]:
     rows = [[name, percent(s["AP"]), percent(s["AP50"]), str(s["boxes"])] for name, s in categories.items()]
-    return table(["category", "AP", "AP50", "boxes"], rows)
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A Markdown table that also reads well as it stands: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-
-    def line(cells: list[str]) -> str:
-        padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
-        return f"| {' | '.join(padded)} |"
-
-    rule = [("-" * w) if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
-    return [line(head), line(rule), *(line(row) for row in rows)]
+    return markdown_table(["category", "AP", "AP50", "boxes"], rows)
 
 
 def percent(value: float | None) -> str:

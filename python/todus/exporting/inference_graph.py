@@ -15,6 +15,8 @@ from pathlib import Path
 
 from todus import checkpoint, command, files, progress
 from todus.coco import label_map, labels
+from todus.coco.label_map import LabelMap
+from todus.errors import UserError
 from todus.layout import Model
 from todus.zoo import prepared
 
@@ -36,6 +38,20 @@ def export(model: Model, checkpoint_name: str) -> None:
         files.write_text(folder / model.labels.name, labels.to_text(label_map.read(model.label_map)))
         files.write_text(folder / model.export_source.name, f"{prefix.name}\n")
     progress.made(model.inference_graph, started)
+
+
+def exported_labels(model: Model) -> LabelMap:
+    """The categories that inference-graph/ was exported for, which must be those of the model by now."""
+    if not model.labels.is_file():
+        what = f"{progress.shown(model.labels)}, which tells what was exported, is not there"
+        raise UserError(f"{what}; run: {command.for_model('export', model)}")
+    exported, now = labels.read(model.labels), label_map.read(model.label_map)
+    if exported != now:
+        raise UserError(
+            f"{progress.shown(model.inference_graph)} was exported for {', '.join(exported.ids)}, the model is now for "
+            f"{', '.join(now.ids)}; run: {command.for_model('export', model)}"
+        )
+    return exported
 
 
 def is_current(model: Model, prefix: Path) -> bool:
