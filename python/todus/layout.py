@@ -147,6 +147,16 @@ class Model:
         return self.training / "label_map.pbtxt"
 
     @property
+    def train_log(self) -> Path:
+        """What training said, runs one after the other."""
+        return self.training / "train.log"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the highest average precision so far, and what it was."""
+        return self.training / "best"
+
+    @property
     def evaluation(self) -> Path:
         return self.folder / "eval"
 
@@ -167,6 +177,15 @@ class Model:
         return self.inference_graph / FROZEN_GRAPH
 
     @property
+    def saved_model(self) -> Path:
+        return self.inference_graph / "saved_model"
+
+    @property
+    def tflite_graph(self) -> Path:
+        """The frozen graph that TensorFlow Lite's converter takes."""
+        return self.inference_graph / "tflite_graph.pb"
+
+    @property
     def exported_pipeline(self) -> Path:
         return self.inference_graph / PIPELINE
 
@@ -179,6 +198,10 @@ class Model:
     def labels(self) -> Path:
         """The categories of the exported graph, one a line."""
         return self.inference_graph / LABELS
+
+    @property
+    def tflite(self) -> Path:
+        return self.folder / f"{self.name}.tflite"
 
     @property
     def uff(self) -> Path:
