@@ -44,6 +44,7 @@ set_up() {
   for name in $TODUS_VARIABLES; do
     export -n "${name?}"
   done
+  export -n TODUS_GIVEN
   unset TODUS_VARIABLES MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
   venv="$(absolute "$VENV" "$root")"
   TODUS_HOME="$(absolute "$TODUS_HOME" "$PWD")"
@@ -66,6 +67,11 @@ become() {
 options=()
 option() {
   [[ -z $2 ]] || options+=("$1" "$2")
+}
+
+# Whether the user has set the variable $1, be it to its default.
+given() {
+  [[ " ${TODUS_GIVEN:-} " == *" $1 "* ]]
 }
 
 # Collect --json in `options` if JSON asks for it.

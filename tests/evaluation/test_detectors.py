@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from support import NAME
+from todus import checkpoint
 from todus.bridge import detection_model
 from todus.bridge import pipeline as pipelines
+from todus.bridge.exporter import export_inference_graph
 from todus.bridge.graph_mode import tf
 from todus.coco import label_map
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.evaluation import detectors
-from todus.evaluation.evaluate import read_image
+from todus.evaluation.detectors import graph_facts
+from todus.evaluation.detectors.image_reader import read_image
 from todus.layout import COCO_LABEL_MAP, Home, Model
 from todus.zoo import archive
 from zoo import families
@@ -54,13 +57,50 @@ def test_a_graph_and_the_checkpoint_it_was_exported_from_detect_the_same(from_gr
     assert from_checkpoint.score_threshold == 1e-8
     best = []
     for image in images:
-        one, other = from_graph.detect(image), from_checkpoint.detect(image)
+        one, other = from_graph.detect([image])[0], from_checkpoint.detect([image])[0]
         assert len(one.names) == len(one.scores) == len(one.boxes) == len(other.names) > 20
         assert set(one.names) <= set(ALL.ids)
         assert np.all(np.diff(one.scores) <= 0), "the best comes first"
         assert all(is_among(one, row, other) for row in range(20))
         best.append(one.scores[0])
     assert len(set(best)) == len(images), "detections that do not depend on the image are equal for nothing"
+
+
+def test_new_weights_are_taken_without_building_anew(model, from_checkpoint, images, tmp_path):
+    first = from_checkpoint.detect(images)
+    other = checkpoint.read(archive.checkpoint(model))
+    for name, value in other.items():
+        if name.endswith("ClassPredictor/weights"):
+            other[name] = value[..., ::-1]
+    checkpoint.write(tmp_path / "model.ckpt-7", other)
+    from_checkpoint.restore(tmp_path / "model.ckpt-7")
+    changed = from_checkpoint.detect(images)
+    assert not any(np.array_equal(one.scores, two.scores) for one, two in zip(first, changed, strict=True))
+    with pytest.raises(UserError, match="none"):
+        from_checkpoint.restore(tmp_path / "none")
+    from_checkpoint.restore(archive.checkpoint(model))
+    for one, again in zip(first, from_checkpoint.detect(images), strict=True):
+        assert one.names == again.names
+        np.testing.assert_array_equal(one.scores, again.scores)
+        np.testing.assert_array_equal(one.boxes, again.boxes)
+
+
+def test_the_saved_model_of_an_export_detects_what_its_checkpoint_does(model, from_checkpoint, images, tmp_path):
+    export_inference_graph(pipelines.load(model.zoo_pipeline), archive.checkpoint(model), tmp_path)
+    saved = detectors.from_saved_model(tmp_path / "saved_model", ALL)
+    assert saved.score_threshold == pytest.approx(1e-8)
+    for one, other in zip(saved.detect(images), from_checkpoint.detect(images), strict=True):
+        assert all(is_among(one, row, other) for row in range(20))
+    saved.close()
+
+
+def test_a_folder_that_holds_no_saved_model_of_a_detector_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no SavedModel; name another GRAPH"):
+        detectors.from_saved_model(tmp_path, ALL)
+    (tmp_path / "saved_model.pb").write_bytes(b"this is no SavedModel")
+    with pytest.raises(UserError, match="is not the SavedModel of a detector") as refused:
+        detectors.from_saved_model(tmp_path, ALL)
+    assert "\n" not in str(refused.value)
 
 
 def is_among(one: detectors.Detections, row: int, other: detectors.Detections) -> bool:
@@ -72,12 +112,12 @@ def is_among(one: detectors.Detections, row: int, other: detectors.Detections) -
 
 
 def test_classes_that_the_label_map_does_not_name_are_left_out(model, from_graph, images):
-    whole = from_graph.detect(images[0])
+    whole = from_graph.detect(images[:1])[0]
     seen = set(whole.names)
     assert len(seen) > 1
     kept = {number: name for number, name in ALL.names.items() if name in sorted(seen)[:1]}
     fewer = detectors.from_frozen_graph(model.pretrained / "frozen_inference_graph.pb", lambda _: LabelMap(kept))
-    some = fewer.detect(images[0])
+    some = fewer.detect(images[:1])[0]
     rows = [row for row, name in enumerate(whole.names) if name in kept.values()]
     assert some.names == [whole.names[row] for row in rows]
     np.testing.assert_array_equal(some.boxes, whole.boxes[rows])
@@ -105,12 +145,12 @@ def suppressing(threshold: float | None) -> tf.GraphDef:
 
 @pytest.mark.parametrize("threshold", [0.3, 1e-8, 0.0])
 def test_the_threshold_that_is_baked_into_a_graph_is_read_back(threshold):
-    assert detectors.baked_score_threshold(suppressing(threshold)) == pytest.approx(threshold)
+    assert graph_facts.baked_score_threshold(suppressing(threshold)) == pytest.approx(threshold)
 
 
 def test_a_graph_that_does_not_tell_its_threshold_is_not_guessed_at():
-    assert detectors.baked_score_threshold(suppressing(None)) is None
-    assert detectors.baked_score_threshold(tf.GraphDef()) is None
+    assert graph_facts.baked_score_threshold(suppressing(None)) is None
+    assert graph_facts.baked_score_threshold(tf.GraphDef()) is None
 
 
 def test_the_threshold_of_an_older_export_is_that_of_its_own_filter():
@@ -118,17 +158,17 @@ def test_the_threshold_of_an_older_export_is_that_of_its_own_filter():
         tf.greater(tf.placeholder(tf.float32, [9]), 0.3, name="Greater")
     definition = graph.as_graph_def()
     definition.MergeFrom(suppressing(None))
-    assert detectors.baked_score_threshold(definition) == pytest.approx(0.3)
+    assert graph_facts.baked_score_threshold(definition) == pytest.approx(0.3)
 
 
 def test_a_suppression_that_drops_nothing_has_a_threshold_of_zero():
-    assert detectors.baked_score_threshold(suppressing(float("-inf"))) == 0.0
+    assert graph_facts.baked_score_threshold(suppressing(float("-inf"))) == 0.0
 
 
 def test_the_classes_of_a_graph_are_counted(model):
     definition = tf.GraphDef.FromString((model.pretrained / "frozen_inference_graph.pb").read_bytes())
-    assert detectors.class_count(definition) == 90
-    assert detectors.class_count(suppressing(0.3)) is None
+    assert graph_facts.class_count(definition) == 90
+    assert graph_facts.class_count(suppressing(0.3)) is None
 
 
 @pytest.mark.parametrize("family", ["ssdlite", "ppn", "fpn", "faster rcnn", "rfcn", MASK_RCNN])
@@ -139,14 +179,14 @@ def test_the_classes_of_a_graph_of_any_family_are_counted(family):
         for name, shape in detection_model.variable_shapes(pipeline).items():
             if name.endswith("/biases"):  # as constants, which they are in a frozen graph
                 tf.constant(0.0, shape=shape, name=name)
-    assert detectors.class_count(graph.as_graph_def()) == 1
+    assert graph_facts.class_count(graph.as_graph_def()) == 1
 
 
 def test_heads_that_do_not_belong_together_are_not_guessed_at():
     with tf.Graph().as_default() as graph:
         for name, size in (("class_predictions", 7), ("refined_locations", 12)):
             tf.constant(0.0, shape=[size], name=f"SecondStageBoxPredictor/{name}/biases")
-    assert detectors.class_count(graph.as_graph_def()) is None
+    assert graph_facts.class_count(graph.as_graph_def()) is None
 
 
 def write(path: Path, content: bytes) -> Path:

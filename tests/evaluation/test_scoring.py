@@ -6,12 +6,14 @@ import contextlib
 import copy
 import io
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from todus.errors import UserError
 from todus.evaluation import scoring
 
 CATEGORIES = [{"id": 2, "name": "car"}, {"id": 5, "name": "traffic light"}, {"id": 9, "name": "never seen"}]
@@ -68,8 +70,19 @@ def results(truth) -> list[dict]:
     return detections(truth, np.random.default_rng(4))
 
 
+# The last digit of a double depends on the order of additions.
+LAST_DIGIT = 1e-12
+
+
 def asked_directly(truth: dict, results: list[dict], tmp_path, category: int | None = None, images=None) -> np.ndarray:
     """The 12 figures as a script on pycocotools gets them: files in, summarize(), stats out."""
+    return evaluated_directly(truth, results, tmp_path, category, images)[0].stats
+
+
+def evaluated_directly(
+    truth: dict, results: list[dict], tmp_path, category: int | None = None, images=None
+) -> tuple[COCOeval, str]:
+    """pycocotools' own evaluation, and the summary that it printed."""
     for name, value in (("truth", truth), ("results", results)):
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
     with contextlib.redirect_stdout(io.StringIO()):
@@ -81,19 +94,59 @@ def asked_directly(truth: dict, results: list[dict], tmp_path, category: int | N
             evaluation.params.imgIds = images
         evaluation.evaluate()
         evaluation.accumulate()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         evaluation.summarize()
-    return evaluation.stats
+    return evaluation, printed.getvalue().rstrip()
 
 
-def test_the_summary_is_that_of_pycocotools_to_the_last_digit(truth, results, tmp_path):
+def same(figures: Iterable[float | None], wanted: np.ndarray) -> bool:
+    """Whether the 12 figures are those of pycocotools, None where it says -1."""
+    expected = [None if value == -1 else pytest.approx(value, abs=LAST_DIGIT) for value in wanted]
+    return list(figures) == expected
+
+
+def test_the_summary_is_that_of_pycocotools(truth, results, tmp_path):
     scores = scoring.score(truth, results, range(1, 21))
-    wanted = asked_directly(truth, results, tmp_path)
+    evaluation, printed = evaluated_directly(truth, results, tmp_path)
+    wanted = evaluation.stats
     assert list(scores.summary) == list(scoring.SUMMARY)
-    assert list(scores.summary.values()) == wanted.tolist()
+    assert same(scores.summary.values(), wanted)
+    assert scores.text == printed
     assert 0.05 < scores.summary["AP"] < 0.95, "figures at an end of the scale would not tell much"
     assert len(set(wanted)) > 8
-    assert scores.text.count("\n") == 11
-    assert f"area=   all | maxDets=100 ] = {scores.summary['AP']:.3f}" in scores.text
+
+
+def test_the_control_of_the_comparison_with_pycocotools(truth, results, tmp_path):
+    wanted = asked_directly(truth, results, tmp_path)
+    results[3] = {**results[3], "score": 1.0 - results[3]["score"]}
+    assert not same(scoring.score(truth, results, range(1, 21)).summary.values(), wanted)
+
+
+def test_scores_are_not_rounded(truth, results):
+    rounded = [{**result, "score": round(result["score"], 2)} for result in results]
+    figures = [scoring.score(truth, some, range(1, 21)).summary["AP"] for some in (results, rounded)]
+    assert figures[0] != figures[1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_other_detections_score_as_with_pycocotools(seed, tmp_path):
+    """With equal scores among them, so that the order of detections matters, and boxes without any extent."""
+    random = np.random.default_rng(seed)
+    truth = ground_truth(random)
+    found = [{**result, "score": round(result["score"], 1)} for result in detections(truth, random)]
+    found += [{**result, "bbox": [*result["bbox"][:2], 0.0, 0.0]} for result in found[::7]]
+    assert same(scoring.score(truth, found, range(1, 21)).summary.values(), asked_directly(truth, found, tmp_path))
+
+
+def test_the_curves_are_those_of_pycocotools(truth, results, tmp_path):
+    curves = scoring.score(truth, results, range(1, 21)).curves
+    evaluation, _ = evaluated_directly(truth, results, tmp_path)
+    assert list(curves) == ["car", "traffic light"]  # the other one has no boxes
+    for k, name in enumerate(curves):
+        np.testing.assert_allclose(curves[name], evaluation.eval["precision"][0, :, k, 0, 2], atol=LAST_DIGIT)
+        assert 0 < curves[name].mean() < 1
+    np.testing.assert_array_equal(scoring.RECALLS, evaluation.params.recThrs)
 
 
 def test_a_category_s_figures_are_those_of_pycocotools_asked_for_it_alone(truth, results, tmp_path):
@@ -103,6 +156,7 @@ def test_a_category_s_figures_are_those_of_pycocotools_asked_for_it_alone(truth,
         alone = asked_directly(truth, results, tmp_path, category=number)
         assert categories[NAMES[number]]["AP"] == pytest.approx(alone[0], abs=1e-12)
         assert categories[NAMES[number]]["AP50"] == pytest.approx(alone[1], abs=1e-12)
+        assert categories[NAMES[number]]["AR_100"] == pytest.approx(alone[8], abs=1e-12)
     assert categories["car"]["AP"] != categories["traffic light"]["AP"]
 
 
@@ -110,7 +164,7 @@ def test_only_the_images_asked_for_count(truth, results, tmp_path):
     some = [3, 4, 5, 11]
     scores = scoring.score(truth, results, some)
     wanted = asked_directly(truth, results, tmp_path, images=some)
-    assert list(scores.summary.values()) == [None if value == -1 else value for value in wanted]
+    assert same(scores.summary.values(), wanted)
     counted = [a for a in truth["annotations"] if a["image_id"] in some and not a["iscrowd"]]
     assert sum(entry["boxes"] for entry in scores.categories.values()) == len(counted)
 
@@ -118,7 +172,7 @@ def test_only_the_images_asked_for_count(truth, results, tmp_path):
 def test_a_category_without_boxes_has_no_figure(truth, results):
     results.append({"image_id": 1, "category_id": 9, "bbox": [1, 1, 50, 50], "score": 0.9})
     scores = scoring.score(truth, results, range(1, 21))
-    assert scores.categories["never seen"] == {"AP": None, "AP50": None, "boxes": 0}
+    assert scores.categories["never seen"] == {"AP": None, "AP50": None, "AR_100": None, "boxes": 0}
     del results[-1]
     assert scoring.score(truth, results, range(1, 21)).summary == scores.summary
 
@@ -129,6 +183,17 @@ def test_a_size_without_boxes_has_no_figure(truth, results):
     assert scores.summary["AP_small"] is None
     assert scores.summary["AR_small"] is None
     assert scores.summary["AP_medium"] is not None
+    assert scores.sizes["small"] == 0
+    assert scores.text.count("= n/a (no such boxes)") == 2
+    assert "-1" not in scores.text
+
+
+def test_boxes_are_counted_by_size_without_crowds(truth, results):
+    sizes = scoring.score(truth, results, range(1, 21)).sizes
+    areas = [a["area"] for a in truth["annotations"] if not a["iscrowd"]]
+    small, large = sum(area < 32**2 for area in areas), sum(area > 96**2 for area in areas)
+    assert sizes == {"small": small, "medium": len(areas) - small - large, "large": large}
+    assert min(sizes.values()) > 0
 
 
 def test_a_detector_that_finds_nothing_scores_0(truth):
@@ -192,3 +257,42 @@ def test_results_of_other_categories_do_not_count():
     assert scoring.score(truth, results, [1]).summary["AP"] == pytest.approx(1)
     as_cars = scoring.to_results(1, 100, 100, Detections(boxes, found.scores, ["car", "car"]), {"car": 1})
     assert scoring.score(truth, as_cars, [1]).summary["AP"] < 0.6
+
+
+@pytest.mark.parametrize("unknown", [{"image_id": 999}, {"category_id": 77}, {"image_id": "a.jpg"}])
+def test_detections_of_what_the_ground_truth_does_not_have_are_refused_by_name(truth, results, unknown):
+    ((what, number),) = unknown.items()
+    with pytest.raises(UserError, match=rf"detections of {what.removesuffix('_id')} {number}, which") as refused:
+        scoring.score(truth, [*results, {**results[0], **unknown}], range(1, 21))
+    assert "\n" not in str(refused.value)
+
+
+def test_many_unknown_images_are_not_all_listed(truth, results):
+    strange = [{**results[0], "image_id": 1000 + number} for number in range(30)]
+    with pytest.raises(UserError, match=r"images 1000, 1001, 1002, 1003, 1004, \.\.\., which"):
+        scoring.score(truth, strange, range(1, 21))
+
+
+@pytest.mark.parametrize("first", [0, -5, 10**15])
+def test_the_ids_of_annotations_do_not_matter(truth, results, first):
+    """COCO's evaluation takes a box that has the id 0 for no box at all."""
+    before = scoring.score(truth, results, range(1, 21))
+    for number, annotation in enumerate(truth["annotations"], start=first):
+        annotation["id"] = number
+    assert scoring.score(truth, results, range(1, 21)).summary == before.summary
+
+
+def test_ids_of_images_may_be_texts(truth, results):
+    before = scoring.score(truth, results, range(1, 21))
+    for entry in (*truth["annotations"], *results):
+        entry["image_id"] = f"image {entry['image_id']:03}"
+    for image in truth["images"]:
+        image["id"] = f"image {image['id']:03}"
+    after = scoring.score(truth, results, [image["id"] for image in truth["images"]])
+    assert after.summary == before.summary
+
+
+def test_images_without_any_box_have_no_figures_at_all(truth, results):
+    scores = scoring.score(truth, results, [20])
+    assert set(scores.summary.values()) == {None}
+    assert scores.curves == {}

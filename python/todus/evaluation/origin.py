@@ -1,0 +1,53 @@
+"""What an evaluation was made of, so that it can be told later whether that has changed. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import todus
+from todus.layout import Model
+
+_BLOCK = 1 << 20  # bytes
+
+
+def made_of(files: Iterable[Path], model: Model) -> dict[str, str]:
+    """The SHA-256 of each file; below the model's folder by its path there, so that a model can be moved."""
+    return {_place(path, model): sha256(path) for path in files}
+
+
+def is_unchanged(made: Mapping[str, str], model: Model) -> bool:
+    """Whether no file of made_of() has been written anew since. (One that is gone has not.)"""
+    return all(sha256(path) == digest for path, digest in _located(made, model) if path.is_file())
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Of Todus and of `packages`."""
+    return {"todus": todus.__version__, **{package: _version(package) for package in packages}}
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _place(path: Path, model: Model) -> str:
+    return str(path.relative_to(model.folder) if path.is_relative_to(model.folder) else path)
+
+
+def _located(made: Mapping[str, str], model: Model) -> Iterable[tuple[Path, str]]:
+    return ((model.folder / place, digest) for place, digest in made.items())  # an absolute path stays as it is
