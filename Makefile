@@ -11,7 +11,7 @@ MAKEFLAGS += --no-builtin-rules
 
 # --- variables -------------------------------------------------------------------------------------------------------
 
-CATEGORIES ?= person bicycle car motorcycle airplane bus train truck boat ## what to keep; with commas where a name has a space
+CATEGORIES ?= person bicycle car motorcycle airplane bus train truck boat ## what to keep, or for eval, where you name them, to score; with commas where a name has a space
 SPLITS ?= train val ## which parts of COCO: train, val, testdev
 JSON ?= ## 1 makes categories and models print JSON
 FETCH ?= auto ## images, archive, or auto: whichever moves fewer bytes
@@ -27,9 +27,32 @@ QUANT_DELAY ?= ## steps before fake quantization sets in (default: 0, or the mod
 STEPS ?= ## train until this step (default: the pipeline's)
 BATCH_SIZE ?= ## images a step (default: the pipeline's)
 LEARNING_RATE ?= ## where the learning rate starts (default: the pipeline's)
-GRAPH ?= ## what to evaluate or convert: pretrained, exported, or a .pb file (default: eval the newest checkpoint)
-CHECKPOINT ?= ## which checkpoint, like model.ckpt-123 (default: the newest)
+SCALE_LEARNING_RATE ?= 0 ## 1 multiplies it by BATCH_SIZE / the pipeline's batch size
+SAVE_EVERY ?= 10m ## a checkpoint every so many steps, like 500, or every 30s, 10m, 2h
+KEEP ?= 5 ## checkpoints of training that are kept, beside the first and the best
+EVAL_EVERY ?= ## evaluate while training, every so many steps, like 500, or every 30s, 10m, 2h
+EVAL_IMAGES ?= ## how many validation images to evaluate then (default: all)
+UNTIL_AP ?= ## stop training when this AP is reached, like 0.35, or pretrained: that of the zoo's own model
+PATIENCE ?= ## stop training when AP has not risen for so many evaluations
+BACKGROUND ?= 0 ## 1 trains on without the terminal
+PRECISION ?= auto ## of training's calculations: auto, float32, bfloat16, float16
+XLA ?= 0 ## 1 compiles training with XLA
+SYNC ?= 0 ## 1 has several workers wait for each other at each step
+WORKERS ?= ## processes of this machine that train together (default: one for each GPU)
+PORT ?= 6006 ## where TensorBoard can be reached
+LISTEN ?= localhost ## from where: localhost is this machine alone, 0.0.0.0 the network
+GRAPH ?= ## what to evaluate or convert: pretrained, exported, a .pb file; for eval also training (default), best, saved-model, several
+CHECKPOINT ?= ## which checkpoint, like model.ckpt-123, or best (default: the newest)
 CHECKPOINT_PREFIX ?= ## another name for CHECKPOINT
+TFLITE ?= ## kinds of .tflite: float32, float16, dynamic, int8, uint8 (default: uint8 if quantized, else float32)
+NMS ?= ## how to suppress: for TensorFlow Lite fast (default), all classes together, or regular; for ONNX onnx (default), tensorrt, none
+MAX_DETECTIONS ?= ## in an image, by TensorFlow Lite (default: the pipeline's)
+POSTPROCESS ?= 1 ## 0 leaves decoding and suppression out of the graph for TensorFlow Lite
+INPUT ?= uint8 ## of ONNX: uint8, pixels as they are, or float, normalised
+LAYOUT ?= nhwc ## of the image for ONNX: nhwc or nchw
+BATCH ?= 1 ## images at once, for ONNX: 1 or dynamic
+OPSET ?= 13 ## version of ONNX's operations, 13 to 18
+PREPROCESS ?= 0 ## 1 has ONNX take images of any size
 TEXT ?= 0 ## 1 writes what was converted as text too
 PLUGINS ?= trt8 ## the plugins to write UFF for, those of TensorRT 5 and 6, 7, or 8: trt5, trt7, trt8
 THRESHOLD ?= ## drop lower scores, like 0.3 (default: the pipeline's)
@@ -45,8 +68,13 @@ SAMPLE ?= ## COCO images for the benchmarks, a folder in COCO's layout (default:
 TESTS ?= tests ## what make test runs, and options of pytest
 
 VARIABLES := CATEGORIES SPLITS JSON FETCH CONNECTIONS NEGATIVES MASKS PREVIEW DATASET MODEL MODEL_DIR QUANTIZE \
-	QUANT_DELAY STEPS BATCH_SIZE LEARNING_RATE GRAPH CHECKPOINT CHECKPOINT_PREFIX TEXT PLUGINS THRESHOLD CONFIG \
-	COCO_URL ZOO_URL TODUS_HOME PYTHON GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
+	QUANT_DELAY STEPS BATCH_SIZE LEARNING_RATE SCALE_LEARNING_RATE SAVE_EVERY KEEP EVAL_EVERY EVAL_IMAGES UNTIL_AP \
+	PATIENCE BACKGROUND PRECISION XLA SYNC WORKERS PORT LISTEN GRAPH CHECKPOINT CHECKPOINT_PREFIX TFLITE NMS \
+	MAX_DETECTIONS POSTPROCESS INPUT LAYOUT BATCH OPSET PREPROCESS TEXT PLUGINS THRESHOLD CONFIG COCO_URL ZOO_URL \
+	TODUS_HOME PYTHON GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
+
+# Which of them the user has set. (By what follows they all become overrides.)
+export TODUS_GIVEN := $(foreach name,$(VARIABLES),$(if $(filter file,$(origin $(name))),,$(name)))
 
 # Values of the user's are taken literally, so that a $ or a quote in them means itself: make does not expand them
 # and no recipe mentions them. (Defaults of this file are expanded, and end before their ##.)
@@ -59,7 +87,9 @@ export TODUS_VARIABLES := $(VARIABLES)
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
 .PHONY: help install demo categories dataset-limited dataset-complete models model status train eval export
-.PHONY: convert-uff test lint bench-dataset clean clean-dataset clean-model clean-venv
+.PHONY: export-tflite convert-tflite convert-onnx convert-uff test lint bench-dataset bench-eval bench-train bench-tflite
+.PHONY: clean clean-dataset clean-model clean-venv
+.PHONY: train-status train-stop tensorboard
 
 help: ## this list
 	@scripts/help.sh
@@ -91,11 +121,29 @@ status: _environment ## what is there of MODEL, and what can be run next
 train: _environment ## go on training from the newest checkpoint
 	@scripts/train.sh
 
-eval: _environment ## COCO's summary and the AP of every category
+train-status: _environment ## whether training runs, how far it is, and how good the model is by now
+	@scripts/train-status.sh
+
+train-stop: _environment ## have training save and end
+	@scripts/train-stop.sh
+
+tensorboard: _environment ## show the training of a model in a browser
+	@scripts/tensorboard.sh
+
+eval: _environment ## COCO's figures of GRAPH, or of several side by side, and a report
 	@scripts/eval.sh
 
 export: _environment ## write the inference graph of a checkpoint
 	@scripts/export.sh
+
+export-tflite: _environment ## write the graph that convert-tflite takes
+	@scripts/export-tflite.sh
+
+convert-tflite: _environment ## write the exported model for TensorFlow Lite
+	@scripts/convert-tflite.sh
+
+convert-onnx: _environment ## write the model as ONNX, for onnxruntime, TensorRT 8 and later, and others
+	@scripts/convert-onnx.sh
 
 convert-uff: _environment ## write the exported model for TensorRT 5 to 8 (UFF)
 	@scripts/convert-uff.sh
@@ -105,6 +153,15 @@ test: _tools ## run the tests
 
 bench-dataset: _environment ## time datasets beside the API's writer, plain json, and fetching one by one
 	@scripts/bench-dataset.sh
+
+bench-eval: _environment ## time the evaluation of a frozen graph beside one image after the other
+	@scripts/bench-eval.sh
+
+bench-train: _environment ## time a step of training beside the plain loop, and the cut head beside a fresh one
+	@scripts/bench-train.sh
+
+bench-tflite: _environment ## measure each kind of .tflite file beside the frozen graph, on the demo's model
+	@scripts/bench-tflite.sh
 
 lint: _tools ## check the form of Python, shell and Makefile
 	@scripts/lint.sh
@@ -151,5 +208,5 @@ _foreign:
 # What a script that was called directly asks for: the same set-up, then the values in force.
 ifdef TODUS_ASKS
 _nothing _environment _tools:
-	@for name in TODUS_VARIABLES $$TODUS_VARIABLES; do printf '%s=%q\n' "$$name" "$${!name}"; done
+	@for name in TODUS_VARIABLES TODUS_GIVEN $$TODUS_VARIABLES; do printf '%s=%q\n' "$$name" "$${!name}"; done
 endif

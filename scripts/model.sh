@@ -15,4 +15,5 @@ fi
 option --quantize "$QUANTIZE"
 option --quant-delay "$QUANT_DELAY"
 option --batch-size "$BATCH_SIZE"
-become zoo.prepare -m "$MODEL" -d "$DATASET" --zoo-url "$ZOO_URL" ${options[@]+"${options[@]}"} --home "$TODUS_HOME"
+(become zoo.prepare -m "$MODEL" -d "$DATASET" --zoo-url "$ZOO_URL" ${options[@]+"${options[@]}"} --home "$TODUS_HOME")
+become training.quantization.start --model-dir "$TODUS_HOME/model/$MODEL" --home "$TODUS_HOME"

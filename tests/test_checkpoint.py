@@ -133,6 +133,76 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, part, damage):
         assert "\n" not in str(refused.value)
 
 
+def damage(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    middle = len(content) // 2
+    flipped = bytes(byte ^ 0xFF for byte in content[middle : middle + 8])
+    changed = {
+        "cut off": content[:middle],
+        "flipped bytes": content[:middle] + flipped + content[middle + 8 :],
+        "empty": b"",
+    }
+    file.write_bytes(changed[how])
+
+
+@pytest.fixture
+def three(tmp_path) -> Path:
+    """A folder with the checkpoints 0, 20 and 40."""
+    for step in (0, 20, 40):
+        checkpoint.write(checkpoint.at_step(tmp_path, step), {**VARIABLES, "large": np.arange(50_000.0)})
+    return tmp_path
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("how", ["cut off", "flipped bytes", "empty"])
+def test_a_damaged_newest_is_passed_over_and_kept_aside(three, capsys, part, how):
+    assert checkpoint.newest_intact(three) == three / "model.ckpt-40"
+    damage(three / f"model.ckpt-40.{part}", how)
+    bytes_left = (three / f"model.ckpt-40.{part}").read_bytes()
+    assert checkpoint.newest_intact(three) == three / "model.ckpt-20"
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "model.ckpt-40 cannot be read" in line
+    assert line.endswith(": passed over, and kept as model.ckpt-40.damaged")
+    assert (three / f"model.ckpt-40.damaged.{part}").read_bytes() == bytes_left
+    assert checkpoint.newest(three) == three / "model.ckpt-20"
+    assert checkpoint.newest_intact(three) == three / "model.ckpt-20"
+    assert not capsys.readouterr().out, "it is said once"
+
+
+def test_where_all_are_damaged_the_remedy_is_said(three):
+    for step in (0, 20, 40):
+        damage(three / f"model.ckpt-{step}.{PARTS[1]}", "cut off")
+    with pytest.raises(UserError, match=r"no checkpoint in .* can be read; run make model MODEL=x$"):
+        checkpoint.newest_intact(three, "run make model MODEL=x")
+    assert checkpoint.newest(three) is None, "so that make model makes the start of training anew"
+
+
+def test_where_there_has_never_been_one_none_is_intact(tmp_path):
+    assert checkpoint.newest_intact(tmp_path) is None
+
+
+def test_a_copy_is_what_it_was_and_takes_the_place_of_an_older_one(three):
+    best = checkpoint.copy(three / "model.ckpt-20", three / "best")
+    assert best == three / "best" / "model.ckpt-20"
+    checkpoint.write(three / "model.ckpt-20", {"x": np.ones(3)})
+    assert "large" in checkpoint.read(best)
+    assert list(checkpoint.read(checkpoint.copy(three / "model.ckpt-20", three / "best"))) == ["x"]
+    assert len(list((three / "best").iterdir())) == len(PARTS)
+
+
+def test_half_of_a_copy_is_none(three):
+    (three / f"model.ckpt-20.{PARTS[1]}").unlink()
+    with pytest.raises(FileNotFoundError):
+        checkpoint.copy(three / "model.ckpt-20", three / "best")
+    assert not list((three / "best").iterdir())
+
+
+def test_what_is_removed_is_gone(three):
+    checkpoint.remove(three / "model.ckpt-20")
+    assert [prefix.name for prefix in checkpoint.in_order(three)] == ["model.ckpt-0", "model.ckpt-40"]
+    assert len(list(three.iterdir())) == 2 * len(PARTS)
+
+
 def test_its_size_is_that_of_its_files(tmp_path):
     (tmp_path / "model.ckpt-3.index").write_bytes(b"123")
     (tmp_path / "model.ckpt-3.data-00000-of-00001").write_bytes(b"4567")

@@ -67,6 +67,16 @@ def test_off_a_terminal_a_line_comes_every_ten_seconds(clock, capsys):
     ]
 
 
+def test_whoever_knows_the_speed_better_tells_it_in_the_note(clock, capsys):
+    logged = []
+    with progress.Progress("train", 400, "step", own_rate=False, also=logged.append) as bar:
+        for step in range(25):
+            clock.now += 1
+            bar.advance(note=f"loss 3.{step}")
+    assert logged == ["train: 10 of 400 (2%), loss 3.9", "train: 20 of 400 (5%), loss 3.19"]
+    assert capsys.readouterr().err.splitlines() == logged
+
+
 def test_what_is_resumed_counts_as_done_but_not_as_fast(clock, capsys):
     with progress.Progress("train.zip", 2_000_000, "B", done=1_000_000) as bar:
         clock.now += 10

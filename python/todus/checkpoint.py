@@ -8,31 +8,64 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from todus import files
+from todus import files, progress
 from todus.errors import UserError
 
 PREFIX = "model.ckpt"
+BEST = "best"  # what the best one by average precision is called, and the folder that it is kept in
 MOVING_AVERAGE = "/ExponentialMovingAverage"  # how the name of a variable's average ends
 _STEP = re.compile(rf"{re.escape(PREFIX)}-(\d+)\.index")
 _DATA = "data-00000-of-00001"
+_PARTS = ("index", _DATA)
 
 
 def newest(folder: Path) -> Path | None:
     """The prefix of the checkpoint with the highest step in `folder`, or None. Needs no TensorFlow."""
+    there = in_order(folder)
+    return there[-1] if there else None
+
+
+def in_order(folder: Path) -> list[Path]:
+    """The prefixes of all checkpoints in `folder` of which both parts are there, by step. Needs no TensorFlow."""
     steps = [int(match[1]) for file in folder.glob(f"{PREFIX}-*.index") if (match := _STEP.fullmatch(file.name))]
-    whole = [step for step in steps if _is_whole(at_step(folder, step))]
-    return at_step(folder, max(whole)) if whole else None
+    return [at_step(folder, step) for step in sorted(steps) if _is_whole(at_step(folder, step))]
 
 
-def chosen(folder: Path, name: str) -> Path | None:
-    """The checkpoint that the user calls `name`, or the newest where none is named."""
-    return named(folder, name) if name else newest(folder)
+def newest_intact(
+    folder: Path, remedy: str = "run make model again", say: Callable[[str], None] = progress.say
+) -> Path | None:
+    """The newest checkpoint in `folder` of which every value can be read; None where there has never been one.
+
+    Newer ones that are damaged are passed over: `say` gets a line for each, and its files are renamed, not deleted.
+
+    Raises:
+      UserError: all are damaged; the message ends with `remedy`.
+    """
+    there = in_order(folder)
+    for prefix in reversed(there):
+        try:
+            check(prefix)
+        except UserError as error:
+            if not _is_whole(prefix):  # a run that is at work has just removed it
+                continue
+            say(f"{error.args[0].partition(';')[0]}: passed over, and kept as {set_aside(prefix, 'damaged').name}")
+        else:
+            return prefix
+    if there:
+        raise UserError(f"no checkpoint in {folder} can be read; {remedy}")
+    return None
+
+
+def chosen(folder: Path, name: str, remedy: str = "run make model") -> Path | None:
+    """The checkpoint that the user calls `name`, as for `named`, or the newest where none is named."""
+    return named(folder, name, remedy) if name else newest(folder)
 
 
 def at_step(folder: Path, step: int) -> Path:
@@ -45,14 +78,16 @@ def step_of(prefix: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def named(folder: Path, name: str) -> Path:
-    """The checkpoint that the user calls `name`: a step (`123`), a name (`model.ckpt-123`) or a path.
+def named(folder: Path, name: str, remedy: str = "run make model") -> Path:
+    """The checkpoint that the user calls `name`: a step (`123`), a name (`model.ckpt-123`), `best`, or a path.
 
     A path is relative to the current folder, and may be that of one of the checkpoint's files, as a shell completes it.
 
     Raises:
-      UserError: there is no such checkpoint; the message lists those that are there.
+      UserError: there is no such checkpoint; the message lists those that are there, or tells the `remedy`.
     """
+    if name == BEST:
+        return _best(folder)
     plain = re.sub(r"\.(index|meta|data-\d+-of-\d+)?$", "", name).rstrip("/")
     here = Path(plain).absolute()
     inside = at_step(folder, int(plain)) if plain.isdecimal() else folder / plain
@@ -60,17 +95,28 @@ def named(folder: Path, name: str) -> Path:
     prefix = next(filter(_is_whole, (here, inside) if "/" in plain else (inside, here)), None)
     if prefix is None:
         there = sorted(file.stem for file in folder.glob(f"{PREFIX}*.index"))
-        raise UserError(f"no checkpoint {name} in {folder}; there: {' '.join(there) or 'none, run make model'}")
+        raise UserError(f"no checkpoint {name} in {folder}; there: {' '.join(there) or f'none, {remedy}'}")
+    return prefix
+
+
+def _best(folder: Path) -> Path:
+    prefix = newest(folder / BEST)
+    if prefix is None:
+        raise UserError(f"there is no best checkpoint in {folder} yet; train with EVAL_EVERY=500, which keeps it")
     return prefix
 
 
 def size_on_disk(prefix: Path) -> int:
     """Bytes of a checkpoint's files together."""
-    return sum(files.size_on_disk(prefix.with_name(f"{prefix.name}.{part}")) for part in ("index", _DATA))
+    return sum(files.size_on_disk(_part(prefix, part)) for part in _PARTS)
 
 
 def _is_whole(prefix: Path) -> bool:
-    return all(prefix.with_name(f"{prefix.name}.{part}").is_file() for part in ("index", _DATA))
+    return all(_part(prefix, part).is_file() for part in _PARTS)
+
+
+def _part(prefix: Path, part: str) -> Path:
+    return prefix.with_name(f"{prefix.name}.{part}")
 
 
 def read(prefix: Path) -> dict[str, np.ndarray]:
@@ -84,6 +130,20 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
     with _damage_in_one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+
+
+def check(prefix: Path) -> None:
+    """Read every value of a checkpoint, one at a time; each has its checksum in the index.
+
+    Raises:
+      UserError: the files are damaged.
+    """
+    from todus.bridge.graph_mode import tf
+
+    with _damage_in_one_line(prefix):
+        reader = tf.train.load_checkpoint(str(prefix))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
 
 
 @contextmanager
@@ -118,18 +178,53 @@ def write(prefix: Path, variables: dict[str, np.ndarray]) -> None:
     """Write `variables` as one checkpoint; the index, without which there is no checkpoint, is renamed last."""
     from todus.bridge.graph_mode import tf
 
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = prefix.with_name(f".{prefix.name}.unfinished-{os.getpid()}")
     names = sorted(variables)
+    with unfinished(prefix) as target, tf.Graph().as_default(), tf.Session() as session:
+        values = [tf.placeholder(variables[name].dtype, variables[name].shape) for name in names]
+        save = tf.raw_ops.SaveV2(
+            prefix=str(target), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+        )
+        session.run(save, {value: variables[name] for value, name in zip(values, names, strict=True)})
+
+
+def copy(prefix: Path, folder: Path) -> Path:
+    """Copy a checkpoint into `folder` under its own name, which is not there before it is whole; returns its prefix."""
+    with unfinished(folder / prefix.name) as target:
+        for part in _PARTS:
+            shutil.copyfile(_part(prefix, part), _part(target, part))
+    return folder / prefix.name
+
+
+@contextmanager
+def unfinished(prefix: Path) -> Iterator[Path]:
+    """Yield a prefix beside `prefix` to write a checkpoint to; it becomes `prefix` if the block ends well, else it
+    goes. What is written has reached the disk before it is renamed, the index last."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    target = prefix.with_name(f".{prefix.name}{files.UNFINISHED}{os.getpid()}")
     try:
-        with tf.Graph().as_default(), tf.Session() as session:
-            values = [tf.placeholder(variables[name].dtype, variables[name].shape) for name in names]
-            save = tf.raw_ops.SaveV2(
-                prefix=str(unfinished), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
-            )
-            session.run(save, {value: variables[name] for value, name in zip(values, names, strict=True)})
-        for part in (_DATA, "index"):
-            os.replace(unfinished.with_name(f"{unfinished.name}.{part}"), prefix.with_name(f"{prefix.name}.{part}"))
+        yield target
+        for part in _PARTS:
+            files.flush_to_disk(_part(target, part))
+        _rename(target, prefix)
     finally:
-        for leftover in prefix.parent.glob(f"{unfinished.name}.*"):
+        for leftover in prefix.parent.glob(f"{target.name}.*"):
             leftover.unlink()
+
+
+def remove(prefix: Path) -> None:
+    """Remove a checkpoint's files, the index first: half of one is none."""
+    for part in (*_PARTS, "meta"):
+        _part(prefix, part).unlink(missing_ok=True)
+
+
+def set_aside(prefix: Path, why: str) -> Path:
+    """Rename a checkpoint so that it is not found again; returns its new prefix, e.g. `model.ckpt-40.damaged`."""
+    aside = prefix.with_name(f"{prefix.name}.{why}")
+    _rename(prefix, aside)
+    return aside
+
+
+def _rename(prefix: Path, target: Path) -> None:
+    _part(target, "index").unlink(missing_ok=True)  # of an older one of this name, whose data goes now
+    for part in reversed(_PARTS):
+        os.replace(_part(prefix, part), _part(target, part))

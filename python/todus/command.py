@@ -19,7 +19,11 @@ from todus.errors import TodusError, UserError
 MAKE_VARIABLES = {
     *("CATEGORIES", "SPLITS", "COCO_URL", "FETCH", "CONNECTIONS", "NEGATIVES", "MASKS", "PREVIEW"),
     *("DATASET", "MODEL", "MODEL_DIR", "ZOO_URL", "QUANTIZE", "QUANT_DELAY"),
-    *("STEPS", "BATCH_SIZE", "LEARNING_RATE", "GRAPH", "CHECKPOINT"),
+    *("STEPS", "BATCH_SIZE", "LEARNING_RATE", "SCALE_LEARNING_RATE", "SAVE_EVERY", "KEEP", "GRAPH", "CHECKPOINT"),
+    *("EVAL_EVERY", "EVAL_IMAGES", "UNTIL_AP", "PATIENCE", "BACKGROUND", "PRECISION", "XLA", "SYNC", "WORKERS"),
+    *("PORT", "LISTEN"),
+    *("TFLITE", "NMS", "MAX_DETECTIONS", "POSTPROCESS"),
+    *("INPUT", "LAYOUT", "BATCH", "OPSET", "PREPROCESS"),
     *("TEXT", "PLUGINS", "THRESHOLD", "CONFIG"),
 }
 _OPTION = re.compile(r"(?<!\S)(?:-\w/)?--(?P<name>[a-z-]+)(?:/-\w)?(?=[:,]|$)")  # as argparse writes one in a message

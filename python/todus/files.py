@@ -12,14 +12,14 @@ from pathlib import Path
 
 from todus.errors import WorldError
 
-_UNFINISHED = ".unfinished-"
+UNFINISHED = ".unfinished-"  # in the name of what is being written, before the process that does it
 
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a path beside `target` to write to; it becomes `target` if the block ends well, else it goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}{_UNFINISHED}{os.getpid()}")
+    unfinished = target.with_name(f".{target.name}{UNFINISHED}{os.getpid()}")
     try:
         yield unfinished
         os.replace(unfinished, target)
@@ -27,9 +27,18 @@ def atomic_file(target: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def flush_to_disk(path: Path) -> None:
+    """Return once the file's content is on the disk. Raises OSError if it cannot be, e.g. because the disk is full."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sweep(folder: Path) -> None:
     """Remove the half-written files that killed runs have left in `folder`. For who holds its lock."""
-    for leftover in folder.glob(f".*{_UNFINISHED}*"):
+    for leftover in folder.glob(f".*{UNFINISHED}*"):
         leftover.unlink()
 
 
@@ -71,8 +80,28 @@ def locked(folder: Path) -> Iterator[None]:
       WorldError: another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _lock(folder / ".lock", folder):
+    with _lock(lock_of(folder), folder):
         yield
+
+
+def lock_of(folder: Path) -> Path:
+    """The file by which `folder` is locked. That it is there proves nothing; see owner_of."""
+    return folder / ".lock"
+
+
+def owner_of(folder: Path) -> int | None:
+    """The process that has `folder` locked now, or None. (0, should it have been caught before it wrote its number.)"""
+    try:
+        descriptor = os.open(lock_of(folder), os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # nobody waits for it, and it goes at once
+    except BlockingIOError:
+        return int(os.read(descriptor, 20) or b"0")
+    finally:
+        os.close(descriptor)
+    return None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ model/NAME/NAME.uff                 the model for a device
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,13 @@ COCO_LABEL_MAP = CONFIG / "mscoco_label_map.pbtxt"
 
 LABELS = "labels.txt"
 
+TRAIN_LOG = "train.log"
+
 # How the Object Detection API's exporter names what it writes.
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 PIPELINE = "pipeline.config"
+
+_LONG = 120  # bytes of a graph's name in the name of a file
 
 # Shards per split, as the Object Detection API's create_coco_tf_record writes them.
 SHARDS = {"train": 100, "val": 50, "testdev": 100}
@@ -149,7 +154,7 @@ class Model:
     @property
     def train_log(self) -> Path:
         """What training said, runs one after the other."""
-        return self.training / "train.log"
+        return self.training / TRAIN_LOG
 
     @property
     def best(self) -> Path:
@@ -164,9 +169,24 @@ class Model:
     def report(self) -> Path:
         return self.evaluation / "report.json"
 
+    @property
+    def report_page(self) -> Path:
+        return self.evaluation / "report.html"
+
     def detections(self, graph: str) -> Path:
         """What the graph that the report calls `graph` detected, in COCO's results format."""
-        return self.evaluation / f"detections-{graph.replace('/', '_')}.json"
+        return self.evaluation / f"detections-{_in_a_file_name(graph)}.json"
+
+    def detections_origin(self, graph: str) -> Path:
+        """What these detections were made of. Written last: where it fits, they are whole."""
+        return self.evaluation / f"detections-{_in_a_file_name(graph)}.origin.json"
+
+    def curves(self, graph: str) -> Path:
+        return self.evaluation / f"precision-recall-{_in_a_file_name(graph)}.png"
+
+    def worst_images(self, graph: str) -> Path:
+        """The folder of the images that the graph does worst on, with boxes."""
+        return self.evaluation / f"worst-{_in_a_file_name(graph)}"
 
     @property
     def inference_graph(self) -> Path:
@@ -186,6 +206,11 @@ class Model:
         return self.inference_graph / "tflite_graph.pb"
 
     @property
+    def tflite_facts(self) -> Path:
+        """What is in tflite_graph.pb. Written last: where it exists, that is whole."""
+        return self.inference_graph / "tflite_graph.json"
+
+    @property
     def exported_pipeline(self) -> Path:
         return self.inference_graph / PIPELINE
 
@@ -203,6 +228,24 @@ class Model:
     def tflite(self) -> Path:
         return self.folder / f"{self.name}.tflite"
 
+    def other_tflite(self, kind: str) -> Path:
+        """Where `make convert-tflite` puts what it is asked for besides."""
+        return self.folder / f"{self.name}-{kind}.tflite"
+
+    @property
+    def tflite_labels(self) -> Path:
+        """The categories of the .tflite files, one a line; labels.txt is the UFF file's, which may have others."""
+        return self.folder / f"{self.name}.labels.txt"
+
+    @property
+    def onnx(self) -> Path:
+        return self.folder / f"{self.name}.onnx"
+
+    @property
+    def onnx_labels(self) -> Path:
+        """The categories of the ONNX file, one a line; those of other files may be others."""
+        return self.folder / f"{self.name}.onnx.labels.txt"
+
     @property
     def uff(self) -> Path:
         return self.folder / f"{self.name}.uff"
@@ -216,6 +259,15 @@ class Model:
     def converted_labels(self) -> Path:
         """The categories of what was converted, one a line."""
         return self.folder / LABELS
+
+
+def _in_a_file_name(graph: str) -> str:
+    """The name of a graph, which may be a long path, as part of a file's name; 255 bytes is what a disk takes."""
+    plain = graph.replace("/", "_")
+    encoded = plain.encode()
+    if len(encoded) <= _LONG:
+        return plain
+    return f"{encoded[:_LONG].decode(errors='ignore')}-{hashlib.sha256(encoded).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,8 @@ def draw_boxes(
     small = [place for place in corners if place[3] - place[1] < 3 * text_size]
     taken: list[Place] = []
     for box, place in zip(ordered, corners, strict=True):
+        if not box.caption:
+            continue
         caption = captions.placed(box.caption, text_size, place, taken, small, canvas.size)
         if every_caption or not captions.overlaps(caption.spot, taken):
             captions.write(draw, caption, _colour(box.name, colours))

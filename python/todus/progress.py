@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,7 +15,8 @@ PLAIN_LINE_EVERY = 10.0  # seconds, where the output is not a terminal
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    with tqdm.external_write_mode():  # a bar that is on the terminal makes room for the line
+        print(text, flush=True)
 
 
 def human_size(count: float) -> str:
@@ -41,11 +43,23 @@ def human_time(seconds: float) -> str:
 class Progress:
     """`with Progress("records", total, "image") as bar: bar.advance()`: a bar, or plain lines off a terminal.
 
-    `unit="B"` counts bytes and scales them. A total of None means that it is not known.
+    `unit="B"` counts bytes and scales them. A total of None means that it is not known. With `own_rate=False` neither
+    speed nor time is told but by the `note`. `also` gets the plain lines too, even on a terminal; with `quiet` it alone
+    gets them.
     """
 
-    def __init__(self, what: str, total: int | None, unit: str, done: int = 0):
+    def __init__(
+        self,
+        what: str,
+        total: int | None,
+        unit: str,
+        done: int = 0,
+        own_rate: bool = True,
+        also: Callable[[str], None] | None = None,
+        quiet: bool = False,
+    ):
         self.what, self.total, self.unit, self.done = what, total, unit, done
+        self._own_rate, self._also, self._quiet = own_rate, also, quiet
         self._first = done
         self._started = self._last_line = time.monotonic()
         self._bar = None
@@ -58,6 +72,7 @@ class Progress:
                 unit_scale=unit == "B",
                 leave=False,
                 dynamic_ncols=True,
+                bar_format=None if own_rate else "{desc}: {n_fmt}/{total_fmt} {percentage:3.0f}% [{bar:10}]{postfix}",
             )
 
     def __enter__(self) -> Progress:
@@ -73,9 +88,15 @@ class Progress:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(count)
-        elif time.monotonic() - self._last_line >= PLAIN_LINE_EVERY:
+        if time.monotonic() - self._last_line >= PLAIN_LINE_EVERY:
             self._last_line = time.monotonic()
-            print(self._plain_line(note), file=sys.stderr, flush=True)
+            self._tell(self._plain_line(note))
+
+    def _tell(self, line: str) -> None:
+        if self._bar is None and not self._quiet:
+            print(line, file=sys.stderr, flush=True)
+        if self._also:
+            self._also(line)
 
     def _plain_line(self, note: str) -> str:
         rate = (self.done - self._first) / max(time.monotonic() - self._started, 1e-9)
@@ -83,6 +104,8 @@ class Progress:
         line = f"{self.what}: {show(self.done)}"
         if self.total:
             line += f" of {show(self.total)} ({self.done / self.total:.0%})"
+        if not self._own_rate:
+            return f"{line}, {note}"
         line += f", {show(rate)}/s" if self.unit == "B" else f", {rate:.1f} {self.unit}/s"
         if self.total and self.done <= self.total and rate > 0:  # an estimated total may be too small
             line += f", {human_time((self.total - self.done) / rate)} left"

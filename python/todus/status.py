@@ -18,6 +18,8 @@ from todus.coco import label_map, manifest
 from todus.errors import TodusError
 from todus.evaluation import report
 from todus.layout import Home, Model
+from todus.training import best, run_status, running
+from todus.training.evaluations import percent
 from todus.zoo import archive, prepared
 from todus.zoo import pipeline as zoo_pipeline
 
@@ -32,8 +34,15 @@ def lines(model: Model) -> Iterator[tuple[str, str]]:
     yield "dataset", _dataset(model, pipeline)
     yield "pipeline", _pipeline(pipeline)
     yield "checkpoint", _checkpoints(model)
+    kept, run = best.read(model), running.current(model)
+    if kept is not None:
+        yield "best", f"{kept.prefix.name}, AP {percent(kept.ap)} on {kept.images:,} images while training"
+    if run is not None:
+        yield "training", run_status.running_since(run)
     yield "evaluated", _evaluations(model)
     yield "exported", _export(model)
+    yield "tflite", _tflite(model)
+    yield "onnx", _onnx(model)
 
 
 def next_commands(model: Model) -> list[str]:
@@ -58,13 +67,15 @@ def _next_eval(model: Model) -> str:
 
 def _next_train(model: Model) -> str:
     prepared.require_trainable(model)
-    return command.for_model("train", model)
+    return command.for_model("train-status" if running.current(model) else "train", model)
 
 
 def _next_export(model: Model) -> str:
     prepared.require(model, "val")  # of a model that is not for its dataset any more, nobody wants a graph
     prepared.require_exportable(model)
-    return "" if up_to_date.is_exported(model) else command.for_model("export", model)
+    if up_to_date.is_exported(model):
+        return ""
+    return command.for_model("export", model) + (" CHECKPOINT=best" if best.is_ahead(model) else "")
 
 
 def _pretrained(model: Model) -> str:
@@ -118,11 +129,42 @@ def _export(model: Model) -> str:
     newest = checkpoint.newest(model.training).name
     if not up_to_date.has_categories_of_now(model):
         age = ", for other categories than the model's"
-    elif source != newest:
+    elif source != newest and not up_to_date.is_exported(model):
         age = f"; the newest checkpoint is {newest}"
     else:
         age = "" if up_to_date.is_exported(model) else ", and older than what it was made from"
     return f"from {source} (threshold as in the pipeline){age}"
+
+
+def _tflite(model: Model) -> str:
+    """The .tflite files, and whether they are of the newest checkpoint and the categories of now."""
+    from todus.converting import tflite_file
+
+    there = sorted(path for path in model.folder.glob(f"{model.name}*.tflite"))
+    facts = [tflite_file.facts_or_none(path) for path in there]
+    if not there:
+        return "not converted"
+    newest, now = checkpoint.newest(model.training).name, label_map.read(model.label_map)
+    is_current = all(known and (known.checkpoint, known.label_map) == (newest, now) for known in facts)
+    return ", ".join(path.name for path in there) + ("" if is_current else "; not all of the newest checkpoint")
+
+
+def _onnx(model: Model) -> str:
+    """The ONNX file, and what it is of."""
+    if not model.onnx.is_file():
+        return "not converted"
+    from todus.converting import onnx_file
+
+    try:
+        _, facts, form = onnx_file.load(model.onnx)
+    except TodusError as error:
+        return str(error)
+    newest, now = checkpoint.newest(model.training).name, label_map.read(model.label_map)
+    if facts.checkpoint == newest and facts.label_map != now:
+        age = ", for other categories than the model's"
+    else:
+        age = "" if facts.checkpoint == newest else f"; the newest checkpoint is {newest}"
+    return f"{model.onnx.name}, from {facts.checkpoint} (NMS={form.nms}, INPUT={form.input}){age}"
 
 
 def _listed(names: list[str]) -> str:

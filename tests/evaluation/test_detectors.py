@@ -11,7 +11,6 @@ from support import NAME
 from todus import checkpoint
 from todus.bridge import detection_model
 from todus.bridge import pipeline as pipelines
-from todus.bridge.exporter import export_inference_graph
 from todus.bridge.graph_mode import tf
 from todus.coco import label_map
 from todus.coco.label_map import LabelMap
@@ -85,9 +84,8 @@ def test_new_weights_are_taken_without_building_anew(model, from_checkpoint, ima
         np.testing.assert_array_equal(one.boxes, again.boxes)
 
 
-def test_the_saved_model_of_an_export_detects_what_its_checkpoint_does(model, from_checkpoint, images, tmp_path):
-    export_inference_graph(pipelines.load(model.zoo_pipeline), archive.checkpoint(model), tmp_path)
-    saved = detectors.from_saved_model(tmp_path / "saved_model", ALL)
+def test_the_saved_model_of_an_export_detects_what_its_checkpoint_does(model, from_checkpoint, images):
+    saved = detectors.from_saved_model(model.pretrained / "saved_model", ALL)
     assert saved.score_threshold == pytest.approx(1e-8)
     for one, other in zip(saved.detect(images), from_checkpoint.detect(images), strict=True):
         assert all(is_among(one, row, other) for row in range(20))

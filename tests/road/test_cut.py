@@ -8,7 +8,7 @@ from support import NAME, heads
 from todus import checkpoint, layout
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
-from todus.evaluation import evaluate
+from todus.evaluation.detectors.image_reader import read_image
 
 IMAGES = 4
 EXACTLY, CLEARLY = 1e-5, 1e-2
@@ -17,7 +17,7 @@ EXACTLY, CLEARLY = 1e-5, 1e-2
 def test_the_cut_is_exact(prepared: layout.Home) -> None:
     model = prepared.model(NAME)
     paths = sorted(prepared.raw_data.images("val").glob("*.jpg"))[:IMAGES]
-    images = [evaluate.read_image(path) for path in paths]
+    images = [read_image(path) for path in paths]
     full, full_boxes = heads(pipelines.load(model.zoo_pipeline), model.pretrained / "model.ckpt", images)
     cut, cut_boxes = heads(pipelines.load(model.pipeline), checkpoint.at_step(model.training, 0), images)
     assert full.shape[-1] == 1 + 90

@@ -7,8 +7,9 @@ import os
 import shutil
 from collections.abc import Iterable
 
-from support import KEPT, NAME, failed_in_one_line, run_verb
+from support import NAME, failed_in_one_line, run_verb
 from todus import checkpoint, layout, up_to_date
+from todus.evaluation import origin, report
 
 
 def said(home: layout.Home, **variables: str) -> list[str]:
@@ -35,15 +36,19 @@ def test_of_a_model_as_it_was_cut(home: layout.Home) -> None:
     assert {path: path.stat().st_mtime_ns for path in home.folder.rglob("*")} == before
 
 
-def put_report(model: layout.Model, *graphs: str, categories: Iterable[str] = KEPT.split(", ")) -> None:
-    """As if `graphs` had been evaluated on the dataset that is there."""
+def put_report(model: layout.Model, graph: str, ground_truth: str = "", only: Iterable[str] = ()) -> None:
+    """As if the checkpoint `graph` had been evaluated, on the dataset that is there unless it is told on what."""
     dataset = layout.Home(model.folder.parent.parent).dataset("limited")
-    images = len(json.loads(dataset.annotations("val").read_text())["images"])
-    entry = {"dataset": "limited", "images": images, "summary": {"AP": 0.4321}, "categories": dict.fromkeys(categories)}
+    entry = {
+        "format": report.FORMAT,
+        "dataset": "limited",
+        "ground_truth": ground_truth or origin.sha256(dataset.annotations("val")),
+        "only": list(only),
+        "made_of": origin.made_of([model.training / f"{graph}.index"], model),
+        "summary": {"AP": 0.4321},
+    }
     model.evaluation.mkdir(exist_ok=True)
-    model.report.write_text(json.dumps(dict.fromkeys(graphs, entry)))
-    for graph in graphs:
-        model.detections(graph).write_text("[]")
+    model.report.write_text(json.dumps({graph: entry}))
 
 
 def put_export(model: layout.Model, source: str, categories: str = "traffic light\nstop sign\nbanana\n") -> None:
@@ -79,7 +84,7 @@ def test_what_was_evaluated_and_exported_of_another_cut_does_not_count(home: lay
     assert list(up_to_date.evaluated(model)) == ["model.ckpt-0"]
     assert up_to_date.is_exported(model)
 
-    put_report(model, "model.ckpt-0", categories=["clock"])
+    put_report(model, "model.ckpt-0", ground_truth="that of clocks")
     put_export(model, "model.ckpt-0", "clock\n")
     lines = said(home, MODEL=NAME)
     assert field(lines, "evaluated") == "not yet"
@@ -89,9 +94,21 @@ def test_what_was_evaluated_and_exported_of_another_cut_does_not_count(home: lay
     put_report(model, "model.ckpt-0")
     put_export(model, "model.ckpt-0")
     later = model.export_source.stat().st_mtime + 10
-    os.utime(model.training / "model.ckpt-0.index", (later, later))
-    assert up_to_date.evaluated(model) == {}
+    index = model.training / "model.ckpt-0.index"
+    os.utime(index, (later, later))
     assert not up_to_date.is_exported(model)
+    assert report.average_precision(model, "model.ckpt-0") == 0.4321, "the same file of another date"
+    index.write_bytes(index.read_bytes() + b"\0")
+    assert up_to_date.evaluated(model) == {}
+    assert report.average_precision(model, "model.ckpt-0") is None
+
+
+def test_what_was_evaluated_on_some_categories_only_does_not_count(home: layout.Home) -> None:
+    model = home.model(NAME)
+    put_report(model, "model.ckpt-0", only=["banana"])
+    assert up_to_date.evaluated(model) == {}
+    model.report.write_text('{"model.ckpt-0": {"dataset": "limited", "summary": {"AP": 0.5}}}')  # of an earlier Todus
+    assert up_to_date.evaluated(model) == {}
 
 
 def test_it_advises_no_command_that_would_refuse(home: layout.Home, mirror_url: str) -> None:

@@ -76,6 +76,32 @@ def test_interrupted_training_saves_and_goes_on(home: layout.Home, number: signa
     assert np.isclose(resumed["beta2_power"], 0.999 ** (saved + 2), rtol=1e-3)
 
 
+def test_a_killed_run_goes_on_from_the_newest_checkpoint_that_can_be_read(home: layout.Home) -> None:
+    folder = home.model(NAME).training
+    training = subprocess.Popen(
+        [layout.CHECKOUT / "scripts" / "train.sh"],
+        env=verb_environment(home, STEPS="100000", BATCH_SIZE="2", SAVE_EVERY="2", KEEP="3"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while checkpoint.step_of(checkpoint.newest(folder)) < 8:
+        assert training.poll() is None
+        time.sleep(0.1)
+    training.kill()
+    training.wait()
+    *_, before, newest = checkpoint.in_order(folder)
+    assert len(checkpoint.in_order(folder)) <= 4 + 1, "three, the first, and one that an older one has yet to go for"
+    data = newest.with_name(f"{newest.name}.data-00000-of-00001")
+    data.write_bytes(data.read_bytes()[:-1000])
+
+    steps = checkpoint.step_of(newest)
+    on = run_verb("train", home, STEPS=str(steps), BATCH_SIZE="2")
+    assert on.returncode == 0, on.stderr
+    assert f"passed over, and kept as {newest.name}.damaged" in on.stdout
+    assert f"from {before.name} to step {steps}" in on.stdout
+    assert checkpoint.read(newest)["global_step"] == steps
+
+
 def test_a_model_that_is_not_prepared_is_refused(tmp_path) -> None:
     assert failed_in_one_line(run_verb("train", layout.Home(tmp_path), MODEL=NAME), f"make model MODEL={NAME}")
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from todus.bench import lifelike
 from uff_interpreter import exported, interpreter, netron, parity, structure
 from uff_interpreter.exported import Exported
 from uff_interpreter.uff_file import Data, UffFile
-from zoo import families, lifelike
+from zoo import families
 
 THRESHOLD = 0.3  # of exported.small_pipeline
 

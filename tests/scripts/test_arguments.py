@@ -60,14 +60,33 @@ def test_a_script_has_the_defaults_of_make(shell):
 
 def test_options_are_passed_only_when_set(call, shell):
     shell.prepare("ssd")
-    chosen = ["--model-dir", f"{shell.folder}/model/ssd"]
-    home = ["--home", str(shell.folder)]
-    assert call("train")["arguments"] == [*chosen, *home]
-    assert call("train", STEPS="", BATCH_SIZE="4")["arguments"] == [*chosen, "--batch-size", "4", *home]
-    settings = {"STEPS": "10", "BATCH_SIZE": "4", "LEARNING_RATE": "1e-3"}
-    options = ["--steps", "10", "--batch-size", "4", "--learning-rate", "1e-3"]
-    assert call("train", **settings)["arguments"] == [*chosen, *options, *home]
-    assert call("eval", GRAPH="exported")["arguments"] == [*chosen, "--graph", "exported", *home]
+    always = {"--model-dir": f"{shell.folder}/model/ssd", "--home": str(shell.folder)}
+    defaults = {**always, "--save-every": "10m", "--keep": "5", "--precision": "auto"}
+    defaults |= {"--scale-learning-rate": "0", "--background": "0", "--xla": "0", "--sync": "0"}
+    assert pairs(call("train")) == defaults
+    assert pairs(call("train", STEPS="", BATCH_SIZE="4")) == {**defaults, "--batch-size": "4"}
+    settings = {"STEPS": "10", "BATCH_SIZE": "4", "LEARNING_RATE": "1e-3", "SCALE_LEARNING_RATE": "1", "KEEP": "2"}
+    settings |= {"SAVE_EVERY": "500", "EVAL_EVERY": "5m", "EVAL_IMAGES": "80", "UNTIL_AP": "pretrained"}
+    settings |= {"PATIENCE": "3", "BACKGROUND": "1", "PRECISION": "bfloat16", "XLA": "1", "SYNC": "1"}
+    options = {f"--{name.lower().replace('_', '-')}": value for name, value in settings.items()}
+    assert pairs(call("train", **settings)) == {**always, **options}
+    assert pairs(call("eval", GRAPH="exported")) == {**always, "--graph": "exported"}
+
+
+def pairs(called: dict) -> dict[str, str]:
+    """The options that a module was called with, each with its value."""
+    return dict(zip(called["arguments"][::2], called["arguments"][1::2], strict=True))
+
+
+def test_tensorboard_is_told_where_to_be_reached(call, shell):
+    shell.prepare("ssd")
+    chosen, home = ["--model-dir", f"{shell.folder}/model/ssd"], ["--home", str(shell.folder)]
+    for verb, module in (("train-status", "run_status"), ("train-stop", "stop")):
+        told = call(verb, PORT="7007")
+        assert (told["module"], told["arguments"]) == (f"todus.training.{module}", [*chosen, *home])
+    told = call("tensorboard", PORT="7007")
+    assert told["module"] == "todus.training.tensorboard"
+    assert told["arguments"] == [*chosen, "--port", "7007", "--listen", "localhost", *home]
 
 
 def test_what_is_converted_and_how_is_passed_on(call, shell):

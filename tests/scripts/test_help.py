@@ -7,8 +7,10 @@ from todus.coco import categories, raw_data
 
 VERBS = {
     *("help", "install", "demo", "dataset-limited", "dataset-complete", "models", "model", "train", "eval", "export"),
-    *("categories", "status", "bench-dataset", "test", "lint", "clean", "clean-dataset", "clean-model", "clean-venv"),
-    "convert-uff",
+    *("categories", "status", "test", "lint", "clean", "clean-dataset", "clean-model", "clean-venv"),
+    *("train-status", "train-stop", "tensorboard"),
+    *("bench-dataset", "bench-eval", "bench-train"),
+    *("convert-uff", "export-tflite", "convert-tflite", "bench-tflite", "convert-onnx"),
 }
 NO_VERBS = {"util", "dataset-options", "find-python", "build-venv"}  # scripts that other scripts and the Makefile use
 

@@ -93,6 +93,17 @@ def test_a_run_that_is_resumed_goes_on_as_if_it_had_not_been_interrupted(trainin
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
 
 
+@pytest.mark.parametrize("is_saved", [False, True], ids=["float start", "resumed"])
+def test_ranges_of_quantization_are_taken_where_there_are_any(training, weights, tmp_path, is_saved):
+    name = "BoxPredictor_0/act_quant/max"
+    checkpoint.write(tmp_path / "model.ckpt-0", {**weights, name: np.float32(2.5)} if is_saved else weights)
+    with training.graph.as_default() as graph, graph.name_scope(""):
+        if name not in training.variables:
+            collections = [tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.MODEL_VARIABLES, restore.OPTIONAL_VARIABLES]
+            training.variables[name] = tf.get_variable(name, initializer=6.0, trainable=False, collections=collections)
+    assert restored(training, tmp_path / "model.ckpt-0")[name] == (2.5 if is_saved else 6.0)
+
+
 @pytest.mark.parametrize("name", [HEAD, "FeatureExtractor/MobilenetV1/Conv2d_0/BatchNorm/moving_mean"])
 def test_a_variable_of_the_detector_that_is_missing_is_named(name, training, weights, tmp_path):
     checkpoint.write(tmp_path / "model.ckpt-0", {other: value for other, value in weights.items() if other != name})
@@ -103,5 +114,5 @@ def test_a_variable_of_the_detector_that_is_missing_is_named(name, training, wei
 def test_a_variable_of_another_shape_is_named(training, weights, tmp_path):
     values = {**weights, HEAD: np.zeros([1, 1, weights[HEAD].shape[2], 3 * 91], np.float32)}
     checkpoint.write(tmp_path / "model.ckpt-0", values)
-    with pytest.raises(UserError, match=rf"{HEAD} should be \[.*, 9\], it has \[.*, 273\]; run make model again"):
+    with pytest.raises(UserError, match=rf"{HEAD} should be \[.*, 9\], it has \[.*, 273\]; run make model again, or"):
         restored(training, tmp_path / "model.ckpt-0")

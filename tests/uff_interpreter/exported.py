@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from todus import checkpoint
+from todus.bench import lifelike
 from todus.bridge import detection_model, exporter
 from todus.bridge.pipeline import Pipeline
 from todus.converting import uff
 from uff_interpreter import uff_file
 from uff_interpreter.uff_file import UffFile
-from zoo import families, lifelike
+from zoo import families
 
 CLASSES = 12
 SIZE = 128

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from google.protobuf.message import Message
 
+from todus.bench import lifelike
+from todus.bench.lifelike import Said
 from todus.bridge import detection_model
 from todus.bridge import pipeline as pipelines
 from todus.zoo import class_axis, class_head
-from zoo import lifelike
-from zoo.lifelike import Said
 
 KEPT = (11, 3, 7)  # neither sorted nor next to each other, and all within the smallest of the detectors
 IMAGES = 3

@@ -65,6 +65,15 @@ def test_a_cosine_decay_keeps_its_proportions():
     assert (scaled.total_steps, scaled.warmup_steps) == (25000, 2000)
 
 
+def test_the_rate_goes_with_the_batch_size_only_when_that_is_asked_for():
+    pipeline = pipeline_of(CONSTANT)
+    pipeline.train_config.batch_size = 24
+    learning_rate.set_batch_size(pipeline, 12)
+    assert (settings(pipeline).learning_rate, pipeline.train_config.batch_size) == (pytest.approx(0.002), 12)
+    learning_rate.set_batch_size(pipeline, 36, scale_rate=True)
+    assert (settings(pipeline).learning_rate, pipeline.train_config.batch_size) == (pytest.approx(0.006), 36)
+
+
 @pytest.mark.parametrize(
     ("pipeline", "words"),
     [

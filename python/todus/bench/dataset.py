@@ -171,15 +171,15 @@ def _ratio(theirs: float, ours: float) -> str:
     return f"{theirs / ours:.1f} x"
 
 
-def drawn_sample(work: Path, images: int = 160) -> Path:
+def drawn_sample(work: Path, images: int = 160, split: str = "train") -> Path:
     """Drawn images in COCO's layout, where there are no photographs at hand; they are smaller than COCO's."""
     mirror = work / "mini-coco"
-    mini_coco.generate(mirror, train_images=images, val_images=1)
+    mini_coco.generate(mirror, **{"train_images": 1, "val_images": 1, f"{split}_images": images})
     sample = work / "sample"
     (sample / "annotations").mkdir(parents=True)
     with zipfile.ZipFile(mirror / "annotations" / "annotations_trainval2017.zip") as archive:
         archive.extractall(sample)
-    (sample / "train2017").symlink_to(mirror / "train2017")
+    (sample / f"{split}2017").symlink_to(mirror / f"{split}2017")
     return sample
 
 

@@ -5,7 +5,7 @@ Source: object_detection/builders/model_builder.py, object_detection/exporter.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from todus.bridge.pipeline import Pipeline
 from todus.errors import UserError
 
 from object_detection import exporter
-from object_detection.builders import model_builder
+from object_detection.builders import graph_rewriter_builder, model_builder
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def build(pipeline: Pipeline, is_training: bool, add_summaries: bool = False):
     Raises:
       UserError: the API has no such feature extractor or refuses the pipeline.
     """
-    with _refusal_in_one_line():
+    with refusal_in_one_line():
         return model_builder.build(pipeline.model, is_training=is_training, add_summaries=add_summaries)
 
 
 @contextmanager
-def _refusal_in_one_line() -> Iterator[None]:
+def refusal_in_one_line() -> Iterator[None]:
     """Some settings the API refuses when it reads them, others only when it builds its layers."""
     try:
         yield
@@ -65,17 +65,27 @@ def _refusal_in_one_line() -> Iterator[None]:
         raise UserError(f"the Object Detection API refuses this pipeline.config: {reason}") from error
 
 
+def fake_quantization(pipeline: Pipeline) -> Callable[[], None] | None:
+    """What gives the default graph, built for inference, the fake quantization that `pipeline` asks for, if it does.
+
+    The API leaves weight_bits and activation_bits at 8 and refuses others when this is called (ValueError).
+    """
+    if not pipeline.HasField("graph_rewriter"):
+        return None
+    return graph_rewriter_builder.build(pipeline.graph_rewriter, is_training=False)
+
+
 def build_graph(pipeline: Pipeline) -> DetectionGraph:
     """The inference graph of `pipeline`, node for node what the API's exporter makes. Raises UserError as `build`."""
     graph = tf.Graph()
-    with graph.as_default(), _refusal_in_one_line():
+    with graph.as_default(), refusal_in_one_line():
         model = _KeepsPredictions(build(pipeline, is_training=False))
         outputs, inputs = exporter.build_detection_graph(
             input_type="image_tensor",
             detection_model=model,
             input_shape=None,
             output_collection_name="inference_op",
-            graph_hook_fn=None,
+            graph_hook_fn=fake_quantization(pipeline),
         )
         return DetectionGraph(graph, inputs["inputs"], outputs, *_heads(model), model.predictions)
 
@@ -122,6 +132,6 @@ def _variables(pipeline: Pipeline) -> dict[str, tf.Variable]:
     """Build the detector up to its heads: post-processing has no variables and takes seconds to build."""
     model = build(pipeline, is_training=False)
     images = tf.placeholder(tf.float32, [1, None, None, 3])
-    with _refusal_in_one_line():
+    with refusal_in_one_line():
         model.predict(*model.preprocess(images))
     return {v.op.name: v for v in tf.global_variables() if v.op.name != "global_step"}

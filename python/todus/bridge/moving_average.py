@@ -6,6 +6,8 @@ Can go when the API's TensorFlow 1 path no longer imports tf.contrib.opt.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import tensorflow.compat.v1 as tf
 
 
@@ -23,7 +25,8 @@ class MovingAverageOptimizer(tf.train.Optimizer):
     def compute_gradients(self, *args: object, **kwargs: object) -> list[tuple]:
         return self._optimizer.compute_gradients(*args, **kwargs)
 
-    def apply_gradients(self, grads_and_vars: list[tuple], global_step: object = None, name: str | None = None):
+    def apply_gradients(self, grads_and_vars: Iterable[tuple], global_step: object = None, name: str | None = None):
+        grads_and_vars = list(grads_and_vars)  # tf.train.SyncReplicasOptimizer gives what can be gone through once
         step = self._optimizer.apply_gradients(grads_and_vars, global_step=global_step, name=name)
         with tf.control_dependencies([step]):
             return self._average.apply([variable for gradient, variable in grads_and_vars if gradient is not None])

@@ -158,7 +158,9 @@ class Settings(SimpleNamespace):
 def _provide_contrib() -> None:
     """tf.contrib is gone; the API imports three things of it without a way round: the optimizer that averages (used),
     NASNet's record of settings (used), and the bipartite matcher's module (imported, but called by no zoo model: none
-    is given, so a pipeline that asks for it fails at that name). Can go when the API drops its tf.contrib imports."""
+    is given, so a pipeline that asks for it fails at that name). Two more it does without until a pipeline asks for
+    fake quantization, or an FPN is exported: the rewriter of graphs, and the matcher of patterns (which it looks for
+    only where it finds tfprof). Can go when the API drops its tf.contrib imports."""
     from todus.bridge.moving_average import MovingAverageOptimizer
 
     opt = _module("tensorflow.contrib.opt", MovingAverageOptimizer=MovingAverageOptimizer)
@@ -167,7 +169,33 @@ def _provide_contrib() -> None:
     _package("tensorflow.contrib.image.python")
     _package("tensorflow.contrib.image")
     training = _module("tensorflow.contrib.training", HParams=Settings)
-    _package("tensorflow.contrib", opt=opt, training=training)
+    tfprof = _module("tensorflow.contrib.tfprof")
+    _package("tensorflow.contrib", opt=opt, training=training, tfprof=tfprof, quantize=_quantize())
+
+
+def _quantize() -> ModuleType:
+    """What the API calls of tf.contrib.quantize. Its work is done in a later room, whose modules want TensorFlow from
+    here: they can be imported only when they are called."""
+    import tensorflow.compat.v1 as tf
+
+    from todus.bridge import graph_matcher
+
+    def create_training_graph(input_graph: tf.Graph, quant_delay: int) -> None:
+        from todus.training.quantization import rewriter
+
+        rewriter.rewrite_for_training(input_graph, quant_delay)
+
+    def create_eval_graph(input_graph: tf.Graph) -> None:
+        from todus.training.quantization import rewriter
+
+        rewriter.rewrite_for_evaluation(input_graph)
+
+    _package("tensorflow.contrib.quantize.python", graph_matcher=graph_matcher)
+    return _package(
+        "tensorflow.contrib.quantize",
+        experimental_create_training_graph=create_training_graph,
+        experimental_create_eval_graph=create_eval_graph,
+    )
 
 
 def _provide_graph_transforms() -> None:

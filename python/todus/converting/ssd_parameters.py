@@ -133,4 +133,4 @@ def suppression(pipeline: Pipeline) -> Suppression:
 
 
 def _inexpressible(reason: str) -> UserError:
-    return UserError(f"this model cannot be written as UFF: {reason}; ONNX is the way out (not there yet)")
+    return UserError(f"this model cannot be written as UFF: {reason}; ONNX may be the way out: make convert-onnx")

@@ -10,7 +10,6 @@ learnt what it should. Interrupted, it goes on where it was.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from todus import checkpoint, command, layout, progress
@@ -18,7 +17,7 @@ from todus.bridge import pipeline as pipelines
 from todus.coco import dataset as coco_dataset
 from todus.coco import label_map
 from todus.errors import WorldError
-from todus.evaluation import evaluate, report, scoring
+from todus.evaluation import evaluate, report, scoring, validation_set
 from todus.layout import Home
 from todus.zoo import pipeline as zoo_pipeline
 
@@ -94,7 +93,7 @@ def train_from_scratch(pipeline: pipelines.Pipeline, home: Home, folder: Path, s
     learning_rate.fit_to_steps(ready, steps)
     if checkpoint.step_of(start) < steps:
         progress.say(f"training the little zoo model to step {steps}: some two minutes on two cores")
-        if loop.run(ready, folder, start, steps, SAVE_EVERY).stopped_by:
+        if loop.run(ready, folder, start, loop.Settings(steps, save_seconds=SAVE_EVERY)).stopped_by:
             raise KeyboardInterrupt
     return checkpoint.newest(folder)
 
@@ -115,11 +114,11 @@ def measure(pipeline: pipelines.Pipeline, prefix: Path, home: Home) -> tuple[sco
     from todus.evaluation import detectors
 
     dataset = home.dataset("complete")
-    annotations = json.loads(dataset.annotations("val").read_text(encoding="utf-8"))
-    images = evaluate.images_on_disk(annotations, home.raw_data.images("val"), dataset)
+    validation = validation_set.read(dataset)
     detector = detectors.from_checkpoint(pipeline, prefix, label_map.read(dataset.label_map))
-    results = evaluate.detect_all(detector, images, annotations)
-    return scoring.score(annotations, results, [image["id"] for image, _ in images]), len(images)
+    scores, _ = evaluate.measure(detector, validation.annotations, validation.images)
+    detector.close()
+    return scores, len(validation.images)
 
 
 def main() -> None:

@@ -197,6 +197,26 @@ def _tflite_file(model: Model, path: Path, name: str = "") -> Graph:
     return Graph(name or _place(model, path), files, open_it, weights, "ai-edge-litert")
 
 
+def _converted_onnx(model: Model, _: str) -> Graph:
+    if not model.onnx.is_file():
+        raise UserError(f"{progress.shown(model.onnx)} is not there; run: {command.for_model('convert-onnx', model)}")
+    return _onnx_file(model, model.onnx, "onnx")
+
+
+def _onnx_file(model: Model, path: Path, name: str = "") -> Graph:
+    from todus.converting import onnx_file
+
+    _require_file(path)
+    _, facts, _ = onnx_file.load(path)
+
+    def open_it() -> Detector:
+        from todus.evaluation import detectors
+
+        return detectors.from_onnx(path)
+
+    return Graph(name or _place(model, path), (path,), open_it, facts.checkpoint, "onnxruntime")
+
+
 # What GRAPH can name. A verb that leaves another form of the model puts a function of its own here: it is given the
 # model and CHECKPOINT.
 NAMED: dict[str, Callable[[Model, str], Graph]] = {
@@ -209,6 +229,7 @@ NAMED: dict[str, Callable[[Model, str], Graph]] = {
     "inference-graph": _exported,
     "saved-model": _exported_saved_model,
     "tflite": _converted_tflite,
+    "onnx": _converted_onnx,
 }
 
 # Files of anybody's, by how their names end; "" is a folder.
@@ -216,6 +237,7 @@ KINDS: dict[str, Callable[[Model, Path], Graph]] = {
     ".pb": _frozen_graph_file,
     "": _saved_model_folder,
     ".tflite": _tflite_file,
+    ".onnx": _onnx_file,
 }
 
 

@@ -18,6 +18,7 @@ from todus.coco import label_map, labels
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.layout import Model
+from todus.training.quantization import start
 from todus.zoo import prepared
 
 
@@ -33,6 +34,7 @@ def export(model: Model, checkpoint_name: str) -> None:
 
     from todus.bridge import exporter  # TensorFlow: only once it is certain that there is something to export
 
+    start.require_ranges(model, pipeline, prefix)
     with files.atomic_folder(model.inference_graph) as folder:
         exporter.export_inference_graph(pipeline, prefix, folder)
         files.write_text(folder / model.labels.name, labels.to_text(label_map.read(model.label_map)))

@@ -13,17 +13,19 @@ from todus.bridge.exporter import MOVING_AVERAGE
 from todus.bridge.graph_mode import tf
 from todus.errors import UserError
 
+OPTIONAL_VARIABLES = "quant_vars"  # the graph collection of those that a checkpoint of the detector may lack
 
-def restorer(prefix: Path):
+
+def restorer(prefix: Path, remedy: str = "run make model again"):
     """Add what restores the default graph's variables from `prefix`; return the function that does so in a session.
 
     Raises:
-      UserError: a variable of the detector is not in the checkpoint, or has another shape there, or (from the
-        function returned) the checkpoint is damaged.
+      UserError: a variable of the detector is not in the checkpoint, or has another shape there (the message has
+        `remedy` in it), or (from the function returned) the checkpoint is damaged.
     """
     saved = checkpoint.shapes(prefix)
     variables = {variable.op.name: variable for variable in tf.global_variables()}
-    require_detector(variables, saved, prefix)
+    require_detector(variables, saved, prefix, remedy)
     saver = tf.train.Saver([variable for name, variable in variables.items() if name in saved])
     fresh_averages = tf.group(
         *[
@@ -43,12 +45,13 @@ def restorer(prefix: Path):
     return restore
 
 
-def require_detector(variables: dict, saved: dict[str, list[int]], prefix: Path) -> None:
-    detector = {variable.op.name for variable in (*tf.model_variables(), *tf.trainable_variables())}
+def require_detector(variables: dict, saved: dict[str, list[int]], prefix: Path, remedy: str) -> None:
+    optional = {variable.op.name for variable in tf.get_collection(OPTIONAL_VARIABLES)}
+    detector = {variable.op.name for variable in (*tf.model_variables(), *tf.trainable_variables())} - optional
     for name, variable in variables.items():
         shape = variable.shape.as_list()
         if (name in detector and name not in saved) or saved.get(name, shape) != shape:
             raise UserError(
                 f"checkpoint {prefix} does not fit pipeline.config: {name} should be {shape}, it has "
-                f"{saved.get(name, 'nothing')}; run make model again, or choose another CHECKPOINT"
+                f"{saved.get(name, 'nothing')}; {remedy}, or choose another CHECKPOINT"
             )

@@ -7,66 +7,143 @@ Ctrl-C (or SIGTERM) saves and ends; the same command goes on from there, optimiz
 
 from __future__ import annotations
 
-import argparse
+import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from todus import checkpoint, command, progress
-from todus.bridge import pipeline as pipelines
+from todus.bridge.pipeline import Pipeline
 from todus.layout import Model
+from todus.training import background, best, distributed, options, parameter_server, running, stopping
+from todus.training import cluster as clusters
+from todus.training.cluster import Cluster
+from todus.training.options import Every, Options
+from todus.training.quantization.start import require_ranges
 from todus.zoo import learning_rate, prepared
 
-SAVE_EVERY = 600.0  # seconds, as the API's own trainer does
+if TYPE_CHECKING:
+    from todus.training.loop import Settings, Watcher
+
+SAVE_EVERY = Every(seconds=600.0)  # as the API's own trainer does
 
 
-def train(model: Model, steps: int | None, batch_size: int | None, base_rate: float | None) -> None:
+def train(model: Model, wanted: Options) -> None:
     """Raises UserError if the model or its dataset is not prepared, or no longer belong together."""
+    cluster = clusters.parse(wanted.tf_config)
+    distributed.require_possible(wanted, cluster)
+    if cluster and cluster.is_server:
+        parameter_server.serve(cluster)
+        return
     pipeline = prepared.require_trainable(model)
-    steps = steps or pipeline.train_config.num_steps
+    steps = wanted.steps or pipeline.train_config.num_steps
+    if cluster and not cluster.is_chief:
+        apply_options(pipeline, steps, wanted)
+        distributed.work(model, pipeline, settings(steps, wanted), wanted, cluster)
+        return
+    running.require_none(model)
     newest = checkpoint.newest(model.training)
+    if checkpoint.step_of(newest) >= steps:  # so it seems; it may be damaged
+        newest = newest_intact(model, progress.say)
     if checkpoint.step_of(newest) >= steps:
         progress.say(f"{newest.name} is already there: nothing to do for {steps} steps in all; raise STEPS to go on")
+        say_what_is_next(model)
         return
-    apply_settings(pipeline, steps, batch_size, base_rate)
-    progress.say(
-        f"training {model.name} from {newest.name} to step {steps}, batch size {pipeline.train_config.batch_size}; "
-        "building the graph takes some seconds"
-    )
-    started = time.monotonic()
-
-    from todus.training import loop  # TensorFlow: only once it is certain that there is something to train
-
-    outcome = loop.run(pipeline, model.training, newest, steps, SAVE_EVERY)
-    if outcome.stopped_by:
-        progress.say(
-            f"stopped at step {outcome.step} of {steps} by {outcome.stopped_by}; run the same command to go on"
-        )
-    reached = checkpoint.at_step(model.training, outcome.step)
-    progress.made(reached, started, checkpoint.size_on_disk(reached))
+    apply_options(pipeline, steps, wanted)
+    require_validation_images(model, wanted)
+    if wanted.background:
+        background.start(model, [*sys.argv[1:], "--background", "0"])
+        return
+    run(model, pipeline, steps, wanted, cluster)
+    say_what_is_next(model)
 
 
-def apply_settings(pipeline: pipelines.Pipeline, steps: int, batch_size: int | None, base_rate: float | None) -> None:
+def apply_options(pipeline: Pipeline, steps: int, wanted: Options) -> None:
     pipeline.train_config.num_steps = steps
     learning_rate.fit_to_steps(pipeline, steps)
-    if batch_size:
-        pipeline.train_config.batch_size = batch_size
-    if base_rate:
-        learning_rate.set_learning_rate(pipeline, base_rate)
+    if wanted.learning_rate:
+        learning_rate.set_learning_rate(pipeline, wanted.learning_rate)
+    if wanted.batch_size:
+        learning_rate.set_batch_size(pipeline, wanted.batch_size, wanted.scale_learning_rate)
+
+
+def newest_intact(model: Model, say: Callable[[str], None]) -> Path:
+    return checkpoint.newest_intact(model.training, f"run {command.for_model('model', model)}", say)
+
+
+def run(model: Model, pipeline: Pipeline, steps: int, wanted: Options, cluster: Cluster | None) -> None:
+    from todus.training import loop  # TensorFlow: only once it is certain that there is something to train
+    from todus.training.train_log import TrainLog
+
+    log = TrainLog(model.training)
+    start = newest_intact(model, log.say)
+    log.say(
+        f"training {model.name} from {start.name} to step {steps}, batch size {pipeline.train_config.batch_size}; "
+        "building the graph takes some seconds"
+    )
+    require_ranges(model, pipeline, start)
+    started = time.monotonic()
+    with distributed.placed(model, pipeline, wanted, cluster) as placement:
+        outcome = loop.run(
+            pipeline,
+            model.training,
+            start,
+            settings(steps, wanted),
+            watchers(model, steps, wanted),
+            placement,
+        )
+    if outcome.stopped_by:
+        way_on = "" if outcome.stopped_by.startswith(stopping.UNTIL_AP) else "; run the same command to go on"
+        log.say(f"stopped at step {outcome.step} of {steps} by {outcome.stopped_by}{way_on}")
+    if outcome.step > checkpoint.step_of(start):
+        reached = checkpoint.at_step(model.training, outcome.step)
+        progress.made(reached, started, checkpoint.size_on_disk(reached))
+
+
+def settings(steps: int, wanted: Options) -> Settings:
+    from todus.training.loop import Settings
+
+    every = wanted.save_every or SAVE_EVERY
+    return Settings(
+        steps=steps,
+        save_steps=every.steps,
+        save_seconds=every.seconds,
+        kept=wanted.keep,
+        precision=wanted.precision,
+        xla=wanted.xla,
+    )
+
+
+def watchers(model: Model, steps: int, wanted: Options) -> list[Watcher]:
+    """Who evaluates while training, and says when it is enough."""
+    if not wanted.evaluates:
+        return []
+    from todus.evaluation import while_training
+
+    return [while_training.validation(model, wanted, steps)]
+
+
+def require_validation_images(model: Model, wanted: Options) -> None:
+    """Raises UserError if the run is to evaluate and cannot."""
+    if wanted.evaluates:
+        from todus.evaluation import while_training
+
+        while_training.images(model, wanted.eval_images)
+
+
+def say_what_is_next(model: Model) -> None:
+    """Evaluation: of the best checkpoint, where that is not the newest."""
+    progress.next_step(command.for_model("eval", model) + (" CHECKPOINT=best" if best.is_ahead(model) else ""))
 
 
 def main() -> None:
-    arguments = parse_arguments()
-    model = Model(arguments.model_dir)
-    train(model, arguments.steps, arguments.batch_size, arguments.learning_rate)
-    progress.next_step(command.for_model("eval", model))
-
-
-def parse_arguments() -> argparse.Namespace:
     parser = command.parser(__doc__)
     command.add_model_dir(parser)
-    parser.add_argument("--steps", type=command.positive(int), metavar="N", help="steps in all, earlier runs included")
-    parser.add_argument("--batch-size", type=command.positive(int), metavar="N", help="images a step")
-    parser.add_argument("--learning-rate", type=command.positive(float), metavar="X", help="base learning rate")
-    return parser.parse_args()
+    options.add_to(parser)
+    arguments = parser.parse_args()
+    model = Model(arguments.model_dir)
+    train(model, options.from_arguments(arguments))
 
 
 if __name__ == "__main__":

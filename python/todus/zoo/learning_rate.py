@@ -40,6 +40,16 @@ def scale(pipeline: Pipeline, factor: float) -> None:
         step.learning_rate *= factor
 
 
+def set_batch_size(pipeline: Pipeline, size: int, scale_rate: bool = False) -> None:
+    """Let a step take `size` images; with `scale_rate` the learning rate goes up or down with it.
+
+    Source: Goyal et al., "Accurate, Large Minibatch SGD" (2017), the linear scaling rule.
+    """
+    if scale_rate:
+        scale(pipeline, size / pipeline.train_config.batch_size)
+    pipeline.train_config.batch_size = size
+
+
 def fit_to_steps(pipeline: Pipeline, steps: int) -> None:
     """Let a cosine decay end when training ends: past its own last step its rate is 0, and nothing would be learnt."""
     schedule, settings = _schedule(pipeline)

@@ -135,7 +135,8 @@ def notes(models: list[ListedModel]) -> list[str]:
         "* is prepared here, + is fetched. mAP and ms are as the zoo publishes them (- where it does not). The times,",
         f"of one image on a {TITAN_X} ({devices}), promise nothing for others.",
         "x is what a model is meant for, by its architecture: make model cuts it to your categories, make train trains",
-        "it, make convert-uff writes it for TensorRT 5 to 8; for TensorFlow Lite (lite) and ONNX there is no verb yet.",
+        "it, make convert-tflite writes it for TensorFlow Lite (lite), make convert-onnx for TensorRT 8 and later and",
+        "others (onnx), make convert-uff for TensorRT 5 to 8.",
     ]
 
 

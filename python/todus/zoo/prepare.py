@@ -154,7 +154,8 @@ def main() -> None:
     model = home.model(arguments.model)
     settings = Settings(arguments.quantize, arguments.quant_delay, arguments.batch_size)
     prepare(model, home.dataset(arguments.dataset), arguments.zoo_url, home, settings)
-    say_what_is_next(model)
+    if not zoo_pipeline.is_quantized(pipelines.load(model.pipeline)):  # else training.quantization.start comes next
+        say_what_is_next(model)
 
 
 def require_name(name: str, home: Home) -> None:

@@ -64,16 +64,13 @@ def require_trainable(model: Model) -> Pipeline:
     require(model, "train")
     pipeline = pipelines.load(model.pipeline)
     _require_masks(pipeline, label_map.read(model.label_map))
-    _require_float(model, pipeline, "train")
     return pipeline
 
 
 def require_exportable(model: Model) -> Pipeline:
     """The model's pipeline, which is sure to be one that `make export` can follow. Raises NotReadyError."""
     require_model(model)
-    pipeline = pipelines.load(model.pipeline)
-    _require_float(model, pipeline, "export")
-    return pipeline
+    return pipelines.load(model.pipeline)
 
 
 def dataset_of(pipeline: Pipeline) -> Dataset:
@@ -130,13 +127,6 @@ def _require_masks(pipeline: Pipeline, categories: LabelMap) -> None:
     if zoo_pipeline.has_masks(pipeline) and not has_masks(dataset):
         what = f"the model predicts masks, and dataset {dataset.name} has no masks to learn from"
         raise NotReadyError(what, make_dataset(dataset, categories, masks=True))
-
-
-def _require_float(model: Model, pipeline: Pipeline, verb: str) -> None:
-    """Raises NotReadyError if the pipeline asks for fake quantization, which training and export cannot do yet."""
-    if zoo_pipeline.is_quantized(pipeline):
-        what = f"pipeline.config asks for fake quantization (graph_rewriter), which make {verb} cannot do yet"
-        raise NotReadyError(what, f"{make_model(model, dataset_of(pipeline))} QUANTIZE=0")
 
 
 def _parameters(dataset: Dataset) -> dict:

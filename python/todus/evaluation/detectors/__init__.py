@@ -1,4 +1,5 @@
-"""One interface over the forms that a detector comes in: checkpoint, frozen graph, SavedModel, TensorFlow Lite.
+"""One interface over the forms that a detector comes in: checkpoint, frozen graph, SavedModel, TensorFlow Lite,
+ONNX.
 
 detector = detectors.from_frozen_graph(path, choose_labels)
 detector.detect([image, another]) -> [Detections(boxes, scores, names), ...]
@@ -28,6 +29,7 @@ __all__ = [
     "Detector",
     "from_checkpoint",
     "from_frozen_graph",
+    "from_onnx",
     "from_saved_model",
     "from_tflite",
 ]
@@ -84,3 +86,14 @@ def from_tflite(path: Path, otherwise: LabelMap) -> Detector:
     from todus.evaluation.detectors import tflite
 
     return tflite.open_detector(path, otherwise)
+
+
+def from_onnx(path: Path) -> Detector:
+    """The detector in an ONNX file of ours, with ONNX's own suppression or with raw outputs.
+
+    Raises:
+      UserError: there is no such file, it is not of Todus, or onnxruntime cannot run it.
+    """
+    from todus.evaluation.detectors import onnx
+
+    return onnx.open_detector(path)

@@ -1,9 +1,9 @@
 """Random weights under which what a detector says depends on the image, for detectors of every family.
 
-The zoo's weights cannot be fetched in a test. Freshly initialised ones will not do: batch norms that know nothing of
-their inputs' statistics let the signal die away or explode within a few layers, and a head of tiny weights says the
-same of every anchor. Whatever compares two detectors then passes for nothing. So here every batch norm is given the
-statistics that it has on a batch of images, and the heads are scaled until their outputs spread.
+The zoo's weights cannot be fetched in a test or a benchmark. Freshly initialised ones will not do: batch norms that
+know nothing of their inputs' statistics let the signal die away or explode within a few layers, and a head of tiny
+weights says the same of every anchor. Whatever compares two detectors then passes for nothing. So here every batch norm
+is given the statistics that it has on a batch of images, and the heads are scaled until their outputs spread.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _measure(graph: DetectionGraph, values: dict, batch: np.ndarray) -> tuple[di
     """Mean and variance before each batch norm by the names of its variables; spread of class logits and of boxes."""
     measuring, outputs = _measuring_graph(graph, values)
     with measuring.as_default(), _session() as session:
-        _load(session, measuring, values)
+        load(session, measuring, values)
         fetches = {"statistics": outputs, "logits": graph.class_logits.name, "boxes": graph.box_encodings.name}
         found = session.run(fetches, {graph.image_tensor.name: batch})
     return found["statistics"], float(found["logits"].std()), float(found["boxes"].std())
@@ -110,7 +110,8 @@ def _session() -> tf.Session:
     return tf.Session(config=config)
 
 
-def _load(session: tf.Session, graph: tf.Graph, values: dict[str, np.ndarray]) -> None:
+def load(session: tf.Session, graph: tf.Graph, values: dict[str, np.ndarray]) -> None:
+    """Give the variables of `graph` these values in a session."""
     assigned = {name: graph.get_operation_by_name(f"{name}/Assign") for name in values}
     session.run(list(assigned.values()), {assigned[name].inputs[1]: value for name, value in values.items()})
 
@@ -118,6 +119,6 @@ def _load(session: tf.Session, graph: tf.Graph, values: dict[str, np.ndarray]) -
 def say(graph: DetectionGraph, values: dict[str, np.ndarray], batch: np.ndarray) -> Said:
     """What the detector with these weights says of the images `batch`, uint8 [n, height, width, 3]."""
     with graph.graph.as_default(), _session() as session:
-        _load(session, graph.graph, {name: value for name, value in values.items() if name != "global_step"})
+        load(session, graph.graph, {name: value for name, value in values.items() if name != "global_step"})
         fetches = [graph.box_encodings, graph.class_logits, graph.class_scores, graph.outputs]
         return Said(*session.run(fetches, {graph.image_tensor: batch}))

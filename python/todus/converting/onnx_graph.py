@@ -1,0 +1,102 @@
+"""The TensorFlow graph that becomes an ONNX file: from the image to decoded boxes and scores, before suppression."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from todus.bridge import tflite_exporter
+from todus.bridge.graph_mode import tf
+from todus.bridge.pipeline import Pipeline
+from todus.converting import frozen_graph
+from todus.converting.frozen_graph import FrozenGraph
+from todus.converting.onnx_facts import FLOAT, IMAGE, NCHW, RAW_BOXES, RAW_SCORES, Form
+from todus.exporting.tflite_facts import Facts
+
+
+def build(pipeline: Pipeline, prefix: Path, facts: Facts, form: Form) -> tf.GraphDef:
+    """The graph with the weights of the checkpoint `prefix`.
+
+    It takes `image`, as `form` says, and gives, as the graph of the API's exporter does,
+
+    raw_detection_boxes   float32 [batch, anchors, 4]: ymin, xmin, ymax, xmax, 0..1, not clipped
+    raw_detection_scores  float32 [batch, anchors, 1 + classes]: column i is the class with the id i, 0 the background
+
+    Raises:
+      UserError: the checkpoint does not fit the pipeline, or cannot be read; the API refuses the pipeline.
+    """
+    heads = tflite_exporter.frozen_graph(pipeline, prefix, None, batch=form.images)
+    anchors = FrozenGraph(heads).constant(tflite_exporter.ANCHORS)
+    with tf.Graph().as_default() as graph:
+        image = tf.placeholder(tf.float32 if form.input == FLOAT else tf.uint8, image_shape(facts, form), name=IMAGE)
+        encodings, scores = tf.import_graph_def(
+            heads,
+            {f"{tflite_exporter.INPUT}:0": _network_input(image, facts, form)},
+            [f"{tflite_exporter.BOXES}:0", f"{tflite_exporter.SCORES}:0"],
+            name="",
+        )
+        tf.identity(decoded(encodings, anchors, facts.box_scales), name=RAW_BOXES)
+        tf.identity(_with_background(scores, pipeline), name=RAW_SCORES)
+        return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [RAW_BOXES, RAW_SCORES])
+
+
+def image_shape(facts: Facts, form: Form) -> list[int | None]:
+    """Of the input, None for what is not fixed."""
+    size = [None, None] if form.preprocess else [facts.height, facts.width]
+    return [form.images, 3, *size] if form.layout == NCHW else [form.images, *size, 3]
+
+
+def _network_input(image: tf.Tensor, facts: Facts, form: Form) -> tf.Tensor:
+    """Resized and normalised, float32 [batch, height, width, 3]."""
+    if form.layout == NCHW:
+        image = tf.transpose(image, [0, 2, 3, 1])
+    if form.input == FLOAT:
+        return image
+    pixels = tf.cast(image, tf.float32)
+    if form.preprocess:
+        how = getattr(tf.image.ResizeMethod, facts.resize)
+        pixels = tf.image.resize_images(pixels, [facts.height, facts.width], how, align_corners=False)
+    mean, deviation = np.array(facts.mean), np.array(facts.deviation)
+    return pixels * (1 / deviation).astype(np.float32) - (mean / deviation).astype(np.float32)
+
+
+def decoded(encodings: tf.Tensor, anchors: np.ndarray, scales: list[float]) -> tf.Tensor:
+    """Corners (ymin, xmin, ymax, xmax) of encoded boxes, both float32 [batch, anchors, 4].
+
+    Source: object_detection/box_coders/faster_rcnn_box_coder.py.
+
+    Args:
+      anchors: float32 [anchors, 4]: y and x of the centre, height, width.
+      scales: what encoded boxes are divided by.
+    """
+    centre = encodings[:, :, :2] * (anchors[:, 2:] / np.float32(scales[:2])) + anchors[:, :2]
+    half = tf.exp(encodings[:, :, 2:] / np.float32(scales[2:])) * (anchors[:, 2:] / 2)
+    return tf.concat([centre - half, centre + half], axis=2)
+
+
+def _with_background(scores: tf.Tensor, pipeline: Pipeline) -> tf.Tensor:
+    """A detector without a background class is given one that is never there, so that columns are ids."""
+    if pipeline.model.ssd.add_background_class:
+        return scores
+    return tf.concat([tf.zeros_like(scores[:, :, :1]), scores], axis=2)
+
+
+def run(graph: tf.GraphDef, image: np.ndarray) -> list[np.ndarray]:
+    """Boxes and scores as TensorFlow computes them; `image` as the graph takes it."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph, name="")
+        return session.run([f"{RAW_BOXES}:0", f"{RAW_SCORES}:0"], {f"{IMAGE}:0": image})
+
+
+def fake_quantized_weights(graph: tf.GraphDef) -> dict[str, tuple[float, float, bool]]:
+    """For each layer with fake-quantized weights, by its name: minimum, maximum, and whether the range is narrow."""
+    whole = FrozenGraph(graph)
+    ranges = {}
+    for layer in graph.node:
+        if layer.op in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
+            rounded = whole.source(frozen_graph.inputs(layer)[1])
+            if rounded.op == "FakeQuantWithMinMaxVars" and rounded.attr["num_bits"].i == 8:
+                low, high = (float(whole.constant(name)) for name in frozen_graph.inputs(rounded)[1:3])
+                ranges[layer.name] = (low, high, rounded.attr["narrow_range"].b)
+    return ranges

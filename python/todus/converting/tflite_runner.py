@@ -1,0 +1,113 @@
+"""Run a .tflite file: pixels in, outputs in floating point, whatever types the file has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from todus.converting.quiet import quiet
+from todus.errors import UserError
+
+POST_PROCESS = "TFLite_Detection_PostProcess"
+_MEAN = _DEVIATION = (127.5, 127.5, 127.5)  # of most SSDs; for files that do not tell
+
+
+class Runner:
+    """An interpreter; not to be used by two threads at once.
+
+    Args:
+      mean, deviation: for each channel; a network in floating point takes (pixel - mean) / deviation.
+      keeps_tensors: hold every tensor for `raw_outputs`, which takes memory.
+
+    Raises:
+      UserError: TensorFlow Lite cannot run the model.
+    """
+
+    def __init__(
+        self,
+        model: bytes | Path,
+        mean: tuple[float, ...] | list[float] = _MEAN,
+        deviation: tuple[float, ...] | list[float] = _DEVIATION,
+        threads: int = 1,
+        keeps_tensors: bool = False,
+    ):
+        self._mean, self._deviation = (np.array(values, np.float32) for values in (mean, deviation))
+        given = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        try:
+            with quiet():
+                self._interpreter = Interpreter(
+                    **given, num_threads=threads, experimental_preserve_all_tensors=keeps_tensors
+                )
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"TensorFlow Lite cannot run the model: {reason}; convert it anew") from None
+        self.input = self._interpreter.get_input_details()[0]
+        self.outputs = self._interpreter.get_output_details()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image, pixels."""
+        _, height, width, _ = self.input["shape"].tolist()
+        return height, width
+
+    @property
+    def operations(self) -> list[str]:
+        """The names of the model's operations; what a delegate makes of them besides is not counted."""
+        return [operation["op_name"] for operation in self._interpreter._get_ops_details()]
+
+    def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """The outputs, float32, in the order of the file.
+
+        Args:
+          pixels: float32 [1, height, width, 3], 0..255, RGB.
+        """
+        self._interpreter.set_tensor(self.input["index"], self.stored(pixels))
+        self._interpreter.invoke()
+        return [self._read(output) for output in self.outputs]
+
+    def stored(self, pixels: np.ndarray) -> np.ndarray:
+        """`pixels` as the input holds them: normalised, or of 8 bits where it is quantized."""
+        scale, zero_point = self.input["quantization"]
+        if not scale:
+            return ((pixels - self._mean) / self._deviation).astype(self.input["dtype"])
+        limits = np.iinfo(self.input["dtype"])
+        if self.takes_pixels:
+            steps = pixels + limits.min
+        else:
+            steps = (pixels - self._mean) / self._deviation / scale + zero_point
+        return np.clip(np.floor(steps + 0.5), limits.min, limits.max).astype(limits.dtype)
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether the input's 256 steps are the 256 values of a pixel, so that there is nothing to compute."""
+        scale, zero_point = self.input["quantization"]
+        if not scale:
+            return False
+        limits = np.iinfo(self.input["dtype"])
+        black, white = ((value - self._mean) / self._deviation / scale + zero_point for value in (0, 255))
+        return bool((np.abs(black - limits.min) < 1.5).all() and (np.abs(white - limits.max) < 1.5).all())
+
+    def seen(self, pixels: np.ndarray) -> np.ndarray:
+        """float32: what the network makes of `pixels`, rounded to what its input can hold."""
+        return _in_floating_point(self.stored(pixels), self.input)
+
+    def raw_outputs(self) -> list[np.ndarray]:
+        """Box encodings and class scores of the last image, before post-processing; needs `keeps_tensors`."""
+        for operation in self._interpreter._get_ops_details():
+            if operation["op_name"] == POST_PROCESS:
+                tensors = {tensor["index"]: tensor for tensor in self._interpreter.get_tensor_details()}
+                return [self._read(tensors[index]) for index in operation["inputs"][:2]]
+        return [self._read(output) for output in self.outputs]
+
+    def _read(self, tensor: dict) -> np.ndarray:
+        return _in_floating_point(self._interpreter.get_tensor(tensor["index"]), tensor)
+
+
+def _in_floating_point(values: np.ndarray, tensor: dict) -> np.ndarray:
+    scale, zero_point = tensor["quantization"]
+    if not scale:
+        return values.astype(np.float32)
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

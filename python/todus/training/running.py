@@ -1,0 +1,49 @@
+"""Which process trains a model right now. The lock on training/ tells: it goes with its process, however that ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from todus import command, files
+from todus.errors import WorldError
+from todus.layout import Model
+
+MODULE = "todus.training.train"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A process that trains.
+
+    started: when it took hold of the folder, in seconds since the epoch.
+    """
+
+    pid: int
+    started: float
+
+
+def current(model: Model) -> Run | None:
+    """The run that trains `model` now, in the foreground or the background; None if there is none."""
+    pid = files.owner_of(model.training)
+    if not pid or not _trains(pid):  # `make model` locks the folder too
+        return None
+    try:
+        return Run(pid, files.lock_of(model.training).stat().st_mtime)
+    except FileNotFoundError:  # it has ended this very moment
+        return None
+
+
+def require_none(model: Model) -> None:
+    """Raises WorldError if a run trains the model now."""
+    run = current(model)
+    if run is not None:
+        stop = command.for_model("train-stop", model)
+        raise WorldError(f"process {run.pid} trains {model.name} already; wait until it has ended, or run: {stop}")
+
+
+def _trains(pid: int) -> bool:
+    try:
+        return MODULE in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:
+        return False
