@@ -28,6 +28,8 @@ ENTRIES = (
     "todus.bench.head",
     "todus.evaluation.evaluate",
     "todus.exporting.inference_graph",
+    "todus.exporting.tflite_graph",
+    "todus.converting.tflite",
     "todus.converting.onnx",
     "todus.demo.tour",
     "todus.demo.mini_coco",

@@ -4,7 +4,7 @@ dataset/mscoco/raw-data/            what COCO ships; never changed
 dataset/mscoco/{complete,limited}/  records, annotations, label map, dataset.json
 model/archives/                     the zoo's archives as downloaded
 model/NAME/{pretrained,training,eval,inference-graph}/
-model/NAME/NAME.uff                 the model for a device
+model/NAME/NAME.{tflite,uff}        the model for a device
 """
 
 from __future__ import annotations

@@ -104,6 +104,21 @@ def test_outputs_are_boxes_classes_scores_and_count_in_this_order(converted) -> 
     assert (boxes[0, :n, 2:] >= boxes[0, :n, :2]).all(), "ymin, xmin, ymax, xmax"
 
 
+def test_regular_suppression_loses_class_n_with_n_threads_and_fast_does_not(source: tuple) -> None:
+    """Why NMS=fast is the default (tensorflow/tensorflow#56058). If this fails, the runtime has been mended."""
+    graph = tf.GraphDef.FromString(source[0].SerializeToString())
+    seen = {}
+    for is_regular in (True, False):
+        (operation,) = [node for node in graph.node if node.op == tflite_exporter.POST_PROCESS]
+        operation.attr["use_regular_nms"].b = is_regular
+        content = tflite_conversion.convert(graph, source[1], "float32")
+        for threads in (1, 2):
+            _, classes, _, count = Runner(content, threads=threads)(PIXELS)
+            seen[is_regular, threads] = classes[0, : int(count[0])].tolist()
+    assert 2 in seen[True, 1] and 2 not in seen[True, 2]
+    assert seen[False, 1] == seen[False, 2]
+
+
 def test_types_and_sizes_are_those_of_the_kind(converted) -> None:
     sizes = {kind: len(converted(kind)) for kind in ("float32", "float16", "dynamic", "int8")}
     assert sizes["float16"] < 0.6 * sizes["float32"] and sizes["dynamic"] < 0.5 * sizes["float32"]

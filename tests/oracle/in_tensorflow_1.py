@@ -28,7 +28,7 @@ class Pretended(types.ModuleType):
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in ("tensorflow_io", "official"):
+        if name.split(".")[0] in ("tensorflow_io", "official", "cv2"):
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None
 

@@ -21,8 +21,12 @@ VERB_MODULES = (
     "training.run_status",
     "training.stop",
     "training.tensorboard",
+    "training.quantization.start",
     "evaluation.evaluate",
     "exporting.inference_graph",
+    "exporting.tflite_graph",
+    "converting.tflite",
+    "converting.onnx",
     "converting.uff",
     "demo.tour",
 )

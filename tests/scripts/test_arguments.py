@@ -39,7 +39,8 @@ def test_values_are_never_evaluated(call, shell, value):
 
 def test_defaults(shell):
     home = str(shell.folder)
-    limited, complete, model, demo = shell.calls(shell.make("dataset-limited", "dataset-complete", "model", "demo"))
+    done = shell.make("dataset-limited", "dataset-complete", "model", "demo")
+    limited, complete, model, ranges, demo = shell.calls(done)
     coco = ["--splits", "train val", "--fetch", "auto", "--coco-url", "http://images.cocodataset.org"]
     coco += ["--negatives", "0", "--masks", "0", "--preview", "1", "--connections", "32", "--home", home]
     categories = ["--categories", "person bicycle car motorcycle airplane bus train truck boat"]
@@ -47,13 +48,14 @@ def test_defaults(shell):
     assert (complete["module"], complete["arguments"]) == ("todus.coco.dataset", ["complete", *coco])
     zoo = ["--zoo-url", "http://download.tensorflow.org/models/object_detection", "--home", home]
     assert (model["module"], model["arguments"]) == ("todus.zoo.prepare", ["-m", "", "-d", "limited", *zoo])
+    assert ranges["module"] == "todus.training.quantization.start"
     assert (demo["module"], demo["arguments"]) == ("todus.demo.tour", ["--folder", f"{home}/demo"])
 
 
 def test_a_script_has_the_defaults_of_make(shell):
     shell.prepare("ssd")
     verbs = ("categories", "dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo")
-    for verb in (*verbs, "convert-uff"):
+    for verb in (*verbs, "export-tflite", "convert-tflite", "convert-onnx", "convert-uff"):
         by_script, by_make = shell.calls(shell.script(verb))[0], shell.calls(shell.make(verb))[0]
         assert (by_script["module"], by_script["arguments"]) == (by_make["module"], by_make["arguments"])
 
@@ -157,8 +159,8 @@ def test_a_python_path_of_the_user_is_dropped(shell):
 
 def test_goals_run_in_the_order_given_with_many_jobs_too(shell):
     shell.prepare("ssd")
-    goals = ["model", "train", "eval", "export"]
-    modules = ["zoo.prepare", "training.train", "evaluation.evaluate", "exporting.inference_graph"]
+    goals = ["dataset-limited", "train", "eval", "export"]
+    modules = ["coco.dataset", "training.train", "evaluation.evaluate", "exporting.inference_graph"]
     for jobs in ("-j1", "-j8"):
         assert [call["module"] for call in shell.calls(shell.make(jobs, *goals))] == [
             f"todus.{name}" for name in modules

@@ -89,7 +89,7 @@ def test_model_and_model_dir_must_agree(shell):
 
 def test_model_dir_names_the_model_that_is_to_be_prepared(shell, tmp_path: Path):
     for name in ("model/ssd", f"{shell.folder}/model/ssd/"):
-        (call,) = shell.calls(shell.make("model", MODEL_DIR=name))
+        call, _ = shell.calls(shell.make("model", MODEL_DIR=name))
         assert call["arguments"][:2] == ["-m", "ssd"]
     error = shell.the_error(shell.make("model", MODEL_DIR=f"{tmp_path}/elsewhere/ssd"))
     assert f"{tmp_path}/elsewhere/ssd" in error and f"{shell.folder}/model/ssd" in error
@@ -100,7 +100,7 @@ def test_model_dir_names_the_model_that_is_to_be_prepared(shell, tmp_path: Path)
 def test_paths_are_compared_in_their_plainest_form(shell, home, model_dir):
     """None of the folders is there yet."""
     variables = {"TODUS_HOME": home.format(shell.folder), "MODEL_DIR": model_dir.format(shell.folder)}
-    (call,) = shell.calls(shell.script("model", **variables))
+    call, _ = shell.calls(shell.script("model", **variables))
     assert call["arguments"][:2] == ["-m", "ssd"]
     assert call["arguments"][-1] == str(shell.folder)
 
@@ -113,7 +113,7 @@ def test_the_root_may_be_home(shell):
 def test_a_model_dir_by_way_of_a_link_is_the_same_folder(shell, tmp_path: Path):
     shell.prepare("ssd")
     (tmp_path / "link").symlink_to(shell.folder)
-    (call,) = shell.calls(shell.script("model", MODEL_DIR=f"{tmp_path}/link/model/ssd"))
+    call, _ = shell.calls(shell.script("model", MODEL_DIR=f"{tmp_path}/link/model/ssd"))
     assert call["arguments"][:2] == ["-m", "ssd"]
 
 

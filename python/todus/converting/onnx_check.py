@@ -16,7 +16,7 @@ from todus.exporting.tflite_facts import Facts
 
 # How far boxes and scores may be apart: root mean square of the difference, as a share of their own spread. A model
 # that is wrong (another image, channels swapped) is at 0.5 to 1.4. In 8 bits onnxruntime rounds in other places.
-TOLERANCE, TOLERANCE_IN_8_BITS = 0.001, 0.3
+TOLERANCE, TOLERANCE_IN_8_BITS = 0.001, 0.2
 SAME_SCORE, SAME_PLACE = 1e-3, 0.99  # of two detections: difference of the scores, intersection over union of the boxes
 _LEAST_SPREAD = 0.01  # outputs that hardly differ among themselves are compared by this
 _MOST_OTHERS = 0.05  # of the detections: boxes that overlap by the limit, to the last bit, can fall either way

@@ -40,7 +40,7 @@ def convert(graph: tf.GraphDef, opset: int) -> onnx.ModelProto:
         except Exception as error:  # it raises whatever comes
             reason = (str(error).strip() or repr(error)).splitlines()[0]
             raise UserError(f"tf2onnx refuses this graph: {reason}; try another OPSET") from error
-    onnx_quantization.store_weights(model, onnx_graph.fake_quantized_weights(graph))
+    onnx_quantization.store_weights(model, onnx_graph.rounded_weights(graph))
     return simplified(_with_standard_operations_alone(model, opset))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,19 @@ from todus.converting import frozen_graph
 from todus.converting.frozen_graph import FrozenGraph
 from todus.converting.onnx_facts import FLOAT, IMAGE, NCHW, RAW_BOXES, RAW_SCORES, Form
 from todus.exporting.tflite_facts import Facts
+
+FAKE_QUANTIZATION = "FakeQuantWithMinMaxVars"
+_LAYERS = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
+
+
+@dataclass(frozen=True)
+class RoundedWeights:
+    """Weights of a layer, in TensorFlow's layout, and the range that they are rounded by."""
+
+    values: np.ndarray
+    low: float
+    high: float
+    is_narrow: bool
 
 
 def build(pipeline: Pipeline, prefix: Path, facts: Facts, form: Form) -> tf.GraphDef:
@@ -37,7 +51,7 @@ def build(pipeline: Pipeline, prefix: Path, facts: Facts, form: Form) -> tf.Grap
             name="",
         )
         tf.identity(decoded(encodings, anchors, facts.box_scales), name=RAW_BOXES)
-        tf.identity(_with_background(scores, pipeline), name=RAW_SCORES)
+        tf.identity(with_background(scores, pipeline), name=RAW_SCORES)
         return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [RAW_BOXES, RAW_SCORES])
 
 
@@ -75,8 +89,8 @@ def decoded(encodings: tf.Tensor, anchors: np.ndarray, scales: list[float]) -> t
     return tf.concat([centre - half, centre + half], axis=2)
 
 
-def _with_background(scores: tf.Tensor, pipeline: Pipeline) -> tf.Tensor:
-    """A detector without a background class is given one that is never there, so that columns are ids."""
+def with_background(scores: tf.Tensor, pipeline: Pipeline) -> tf.Tensor:
+    """`scores`; of a detector without a background class, with one that is never there, so that columns are ids."""
     if pipeline.model.ssd.add_background_class:
         return scores
     return tf.concat([tf.zeros_like(scores[:, :, :1]), scores], axis=2)
@@ -89,14 +103,19 @@ def run(graph: tf.GraphDef, image: np.ndarray) -> list[np.ndarray]:
         return session.run([f"{RAW_BOXES}:0", f"{RAW_SCORES}:0"], {f"{IMAGE}:0": image})
 
 
-def fake_quantized_weights(graph: tf.GraphDef) -> dict[str, tuple[float, float, bool]]:
-    """For each layer with fake-quantized weights, by its name: minimum, maximum, and whether the range is narrow."""
+def rounded_weights(graph: tf.GraphDef) -> list[RoundedWeights]:
+    """The weights with fake quantization of 8 bits, as that leaves them."""
     whole = FrozenGraph(graph)
-    ranges = {}
-    for layer in graph.node:
-        if layer.op in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
-            rounded = whole.source(frozen_graph.inputs(layer)[1])
-            if rounded.op == "FakeQuantWithMinMaxVars" and rounded.attr["num_bits"].i == 8:
-                low, high = (float(whole.constant(name)) for name in frozen_graph.inputs(rounded)[1:3])
-                ranges[layer.name] = (low, high, rounded.attr["narrow_range"].b)
-    return ranges
+    layers = (node for node in graph.node if node.op in _LAYERS)
+    rounded = {node.name: node for node in (whole.source(frozen_graph.inputs(layer)[1]) for layer in layers)}
+    nodes = [node for node in rounded.values() if node.op == FAKE_QUANTIZATION and node.attr["num_bits"].i == 8]
+    if not nodes:
+        return []
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(tf.graph_util.extract_sub_graph(graph, [node.name for node in nodes]), name="")
+        values = session.run([f"{node.name}:0" for node in nodes])
+        limits = session.run([[f"{name}:0" for name in frozen_graph.inputs(node)[1:3]] for node in nodes])
+    return [
+        RoundedWeights(array, float(low), float(high), node.attr["narrow_range"].b)
+        for array, (low, high), node in zip(values, limits, nodes, strict=True)
+    ]

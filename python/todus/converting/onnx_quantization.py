@@ -6,14 +6,17 @@ source: tensorflow/core/kernels/fake_quant_ops_functor.h). Weights are stored in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from todus.converting.onnx_graph import FAKE_QUANTIZATION, RoundedWeights
+
 _MOST = 255
+_LAYERS = {"Conv", "MatMul", "Gemm"}
 
 
 def steps(low: float, high: float, is_narrow: bool) -> tuple[np.float32, int]:
@@ -52,22 +55,24 @@ def convert_fake_quantization(context: Any, node: Any, name: str, arguments: lis
     )
 
 
-HANDLERS = {"FakeQuantWithMinMaxVars": (convert_fake_quantization, [])}
+HANDLERS = {FAKE_QUANTIZATION: (convert_fake_quantization, [])}
 
 
-def store_weights(model: onnx.ModelProto, ranges: Mapping[str, tuple[float, float, bool]]) -> int:
-    """Store the weights of layers that have a range (minimum, maximum, is_narrow; by the layer's name) in 8 bits.
+def store_weights(model: onnx.ModelProto, rounded: Sequence[RoundedWeights]) -> int:
+    """Store the weights that are among `rounded` in 8 bits, and tell of how many layers they are.
 
-    Only those that 8 bits give back as they are, to a thousandth of a step. Returns of how many layers.
+    tf2onnx gives them another layout and the layers other names, so they are known by their values in ascending order;
+    and they are stored only if 8 bits give them back, to a thousandth of a step.
     """
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    known = {_signature(weights.values): weights for weights in rounded}
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes, stored = [], 0
     for node in model.graph.node:
-        tensor = weights.get(node.input[1]) if node.op_type in ("Conv", "MatMul", "Gemm") else None
-        limits = ranges.get(node.name)
-        if tensor is not None and limits and (pair := _whole_numbers(numpy_helper.to_array(tensor), *limits)):
-            integers, (scale, zero_point) = pair
-            nodes.append(_dequantize(model, node, integers, scale, zero_point))
+        values = numpy_helper.to_array(tensors[node.input[1]]) if _has_weights(node, tensors) else None
+        weights = known.get(_signature(values)) if values is not None else None
+        pair = _whole_numbers(values, weights) if weights else None
+        if pair:
+            nodes.append(_dequantize(model, node, *pair))
             stored += 1
         nodes.append(node)
     kept = list(nodes)
@@ -77,26 +82,33 @@ def store_weights(model: onnx.ModelProto, ranges: Mapping[str, tuple[float, floa
     return stored
 
 
-def _whole_numbers(
-    values: np.ndarray, low: float, high: float, is_narrow: bool
-) -> tuple[np.ndarray, tuple[np.float32, int]] | None:
-    scale, zero_point = steps(low, high, is_narrow)
+def _has_weights(node: onnx.NodeProto, tensors: Mapping[str, onnx.TensorProto]) -> bool:
+    return node.op_type in _LAYERS and node.input[1] in tensors
+
+
+def _signature(values: np.ndarray) -> bytes:
+    return np.sort(values, axis=None).tobytes()
+
+
+def _whole_numbers(values: np.ndarray, weights: RoundedWeights) -> tuple[np.ndarray, np.float32, int] | None:
+    """`values` as whole numbers, uint8, with their scale and zero point; None where that would change them."""
+    scale, zero_point = steps(weights.low, weights.high, weights.is_narrow)
     exact = values / scale + zero_point
     integers = np.floor(exact + 0.5)
     if np.abs(exact - integers).max() > 1e-3 or integers.min() < 0 or integers.max() > _MOST:
         return None
-    return integers.astype(np.uint8), (scale, zero_point)
+    return integers.astype(np.uint8), scale, zero_point
 
 
 def _dequantize(
     model: onnx.ModelProto, layer: onnx.NodeProto, integers: np.ndarray, scale: np.float32, zero_point: int
 ) -> onnx.NodeProto:
     """The operation that gives `layer` its weights, which now takes them from it."""
-    inputs = [f"{layer.name}/weights/{what}" for what in ("integers", "scale", "zero_point")]
+    inputs = [f"{layer.input[1]}/{what}" for what in ("integers", "scale", "zero_point")]
     values = (integers, np.array(scale, np.float32), np.array(zero_point, np.uint8))
     model.graph.initializer.extend(numpy_helper.from_array(*pair) for pair in zip(values, inputs, strict=True))
-    layer.input[1] = f"{layer.name}/weights/dequantized"
-    return helper.make_node("DequantizeLinear", inputs, [layer.input[1]], name=f"{layer.name}/weights/dequantize")
+    layer.input[1] = f"{layer.name}/weights"
+    return helper.make_node("DequantizeLinear", inputs, [layer.input[1]], name=f"{layer.name}/dequantize")
 
 
 def _remove_unused(model: onnx.ModelProto) -> None:

@@ -109,7 +109,8 @@ def find_heads(graph: FrozenGraph) -> list[Head]:
 def _no_ssd(graph: FrozenGraph) -> UserError:
     for beginning, reason in _OTHERS:
         if any(name.startswith(beginning) for name in graph.nodes):
-            return UserError(f"this graph cannot be written as UFF: {reason}; ONNX may be the way out: make convert-onnx")
+            remedy = "ONNX may be the way out: make convert-onnx"
+            return UserError(f"this graph cannot be written as UFF: {reason}; {remedy}")
     return UserError("the graph has no heads of an SSD (BoxPredictor_0/...); name a detector that make export wrote")
 
 

@@ -25,7 +25,8 @@ def require_known(meta: MetaGraph) -> None:
     for node in _custom(meta):
         if not any(_OF_PLUGINS in name for name in node.fields):
             name = node.operation.removeprefix("_")
-            why = "train without QUANTIZE" if name.startswith("FakeQuant") else "ONNX may be the way out: make convert-onnx"
+            is_fake = name.startswith("FakeQuant")
+            why = "train without QUANTIZE" if is_fake else "ONNX may be the way out: make convert-onnx"
             raise UserError(f"UFF has no operation {name} ({node.id}), TensorRT would refuse the file; {why}")
 
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from todus import progress
 from todus.bridge import pipeline as pipelines
-from todus.converting import representative
 from todus.exporting.tflite_facts import Facts
 from todus.layout import Model
 from todus.zoo import prepared
@@ -19,7 +19,8 @@ def of(model: Model, facts: Facts) -> np.ndarray:
     """The first image to validate on, uint8 [height, width, 3]; noise in the network's size where there is none."""
     path = _first(model)
     if path is not None:
-        return representative.decoded(path.read_bytes())
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
     progress.say("note: no validation image is here, so the file is compared with its graph on noise")
     return np.random.default_rng(0).integers(0, 256, (facts.height, facts.width, 3), np.uint8)
 
