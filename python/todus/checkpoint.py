@@ -6,6 +6,7 @@ A checkpoint is named by its prefix (`training/model.ckpt-123`) and lies on disk
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -158,8 +159,21 @@ def _damage_in_one_line(prefix: Path) -> Iterator[None]:
 
 def unreadable(prefix: Path, error: Exception) -> UserError:
     """The error to raise where TensorFlow cannot read a checkpoint."""
-    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return UserError(f"checkpoint {prefix} cannot be read ({first_line}); delete its files, or fetch or make it again")
+    return UserError(
+        f"checkpoint {prefix} cannot be read ({reason(error)}); delete its files, or fetch or make it again"
+    )
+
+
+def reason(error: Exception) -> str:
+    """Why TensorFlow failed, in a line: the one before it points at the node, else the one after `Original error:`."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    for before, line in itertools.pairwise(lines):
+        if line.startswith("[["):
+            return before
+    for before, line in itertools.pairwise(lines):
+        if before.endswith("Original error:"):
+            return line
+    return lines[0]
 
 
 def shapes(prefix: Path) -> dict[str, list[int]]:

@@ -17,7 +17,6 @@ from todus.coco.label_map import LabelMap
 from todus.converting import (
     onnx_check,
     onnx_conversion,
-    onnx_facts,
     onnx_graph,
     onnx_runner,
     onnx_source,
@@ -74,7 +73,7 @@ def converted(source: Source, form: Form) -> tuple[onnx.ModelProto, Facts, objec
     graph = onnx_graph.build(source.pipeline, source.prefix, facts, form)
     model = onnx_conversion.convert(graph, form.opset)
     onnx_suppression.append(model, facts, form)
-    onnx_conversion.describe(model, onnx_facts.to_metadata(facts, form))
+    onnx_conversion.describe(model, facts, form)
     return model, facts, graph
 
 

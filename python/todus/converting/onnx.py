@@ -92,7 +92,7 @@ def converted(model: Model, source: Source, facts: Facts, form: Form) -> onnx.Mo
     graph = onnx_graph.build(source.pipeline, source.prefix, facts, form)
     whole = onnx_conversion.convert(graph, form.opset)
     onnx_suppression.append(whole, facts, form)
-    onnx_conversion.describe(whole, onnx_facts.to_metadata(facts, form))
+    onnx_conversion.describe(whole, facts, form)
     distance = onnx_check.require_agreement(graph, whole, facts, form, validation_image.of(model, facts))
     progress.say(
         f"  compared with its graph on one image: boxes differ by {distance.boxes:.2g} and scores by "

@@ -11,10 +11,11 @@ from onnx import helper
 import todus
 from todus import progress
 from todus.bridge.graph_mode import tf
-from todus.converting import onnx_graph, onnx_quantization
-from todus.converting.onnx_facts import IMAGE, RAW_BOXES, RAW_SCORES
+from todus.converting import onnx_facts, onnx_graph, onnx_quantization
+from todus.converting.onnx_facts import DYNAMIC, IMAGE, NCHW, RAW_BOXES, RAW_SCORES, Form
 from todus.converting.quiet import quiet
 from todus.errors import UserError
+from todus.exporting.tflite_facts import Facts
 
 OUTPUTS = [RAW_BOXES, RAW_SCORES]
 _ONNX_DOMAIN = ""
@@ -44,6 +45,18 @@ def convert(graph: tf.GraphDef, opset: int) -> onnx.ModelProto:
     return simplified(_with_standard_operations_alone(model, opset))
 
 
+def _name_dimensions(model: onnx.ModelProto, form: Form) -> None:
+    """Of the input and the outputs, those that are not fixed: tf2onnx calls them unk__7 and the like."""
+    for value in model.graph.output:
+        dimensions = value.type.tensor_type.shape.dim
+        if form.batch == DYNAMIC and dimensions:
+            dimensions[0].dim_param = "batch"
+    names = ("batch", "", "height", "width") if form.layout == NCHW else ("batch", "height", "width", "")
+    for dimension, name in zip(model.graph.input[0].type.tensor_type.shape.dim, names, strict=True):
+        if not dimension.dim_value:
+            dimension.dim_param = name
+
+
 def _with_standard_operations_alone(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     """As tf2onnx gives it, but declaring no domain besides ONNX's own, and the oldest format that has the opset."""
     del model.opset_import[:]
@@ -68,13 +81,14 @@ def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
     return slim
 
 
-def describe(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
-    """Put `metadata` into the model, and make sure that it is whole.
+def describe(model: onnx.ModelProto, facts: Facts, form: Form) -> None:
+    """Put all that is known of the model into it, and make sure that it is whole.
 
     Raises:
       UserError: onnx.checker refuses it.
     """
-    helper.set_model_props(model, metadata)
+    helper.set_model_props(model, onnx_facts.to_metadata(facts, form))
+    _name_dimensions(model, form)
     model.producer_name, model.producer_version = "todus", todus.__version__
     try:
         onnx.checker.check_model(model, full_check=True)

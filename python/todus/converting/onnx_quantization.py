@@ -22,9 +22,10 @@ _LAYERS = {"Conv", "MatMul", "Gemm"}
 def steps(low: float, high: float, is_narrow: bool) -> tuple[np.float32, int]:
     """Scale and zero point of the range from `low` to `high`; a narrow one leaves out the integer 0."""
     least = 1 if is_narrow else 0
-    scale = (high - low) / (_MOST - least)
-    zero_point = np.floor(least - low / scale + 0.5)
-    return np.float32(scale), int(np.clip(zero_point, least, _MOST))
+    low, high = np.float32(low), np.float32(high)  # TensorFlow's own precision, which decides between two steps
+    scale = (high - low) / np.float32(_MOST - least)
+    zero_point = np.floor(np.float32(least) - low / scale + np.float32(0.5))
+    return scale, int(np.clip(zero_point, least, _MOST))
 
 
 def convert_fake_quantization(context: Any, node: Any, name: str, arguments: list) -> None:

@@ -11,6 +11,7 @@ from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, labels
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
+from todus.evaluation import origin
 from todus.evaluation.detectors import Detector
 from todus.exporting import inference_graph
 from todus.layout import COCO_LABEL_MAP, LABELS, Model
@@ -28,6 +29,8 @@ class Graph:
     open: opens the detector; raises UserError where a file turns out to be unusable.
     weights: the checkpoint that its weights are of, as far as that is known.
     runtime: the package that runs it.
+    is_built: whether the Object Detection API builds it, as it does for a checkpoint.
+    complete: adds what its files still lack, which may write them anew; to be called before anything else.
     """
 
     name: str
@@ -35,11 +38,14 @@ class Graph:
     open: Callable[[], Detector]
     weights: str = ""
     runtime: str = "tensorflow"
+    is_built: bool = False
+    complete: Callable[[], None] = lambda: None
 
 
 def open_detector(model: Model, graph: str, checkpoint_name: str = "") -> tuple[str, Detector]:
     """What the report calls the detector that `graph` means, and the detector. See find()."""
     found = find(model, graph, checkpoint_name)
+    found.complete()
     return found.name, found.open()
 
 
@@ -55,7 +61,7 @@ def find(model: Model, graph: str, checkpoint_name: str = "") -> Graph:
 
     Args:
       graph: "" for a checkpoint of training/ (the newest unless `checkpoint_name` says which), a name in NAMED, a
-        checkpoint (`model.ckpt-300`), or the path of a file or folder of a kind in KINDS.
+        checkpoint (`300`, `model.ckpt-300` or a path), or the path of a file or folder of a kind in KINDS.
 
     Raises:
       UserError: it is not there.
@@ -63,11 +69,12 @@ def find(model: Model, graph: str, checkpoint_name: str = "") -> Graph:
     if graph in NAMED:
         return NAMED[graph](model, checkpoint_name)
     path = Path(graph).expanduser().resolve()
-    if path.name.startswith(checkpoint.PREFIX):
+    if path.suffix and path.suffix in KINDS and not path.is_dir():
+        return KINDS[path.suffix](model, path)
+    if graph.isdecimal() or path.name.startswith(checkpoint.PREFIX):
         return _checkpoint(model, graph)
-    kind = "" if path.is_dir() else path.suffix or "file"
-    if kind in KINDS:
-        return KINDS[kind](model, path)
+    if path.is_dir():
+        return KINDS[""](model, path)
     if not path.exists():
         raise UserError(f"there is no graph {graph}; GRAPH takes {', '.join(filter(None, NAMED))}, or a path")
     raise UserError(f"{path} is no file of a kind that can be evaluated; these are {_kinds()}")
@@ -78,30 +85,34 @@ def _kinds() -> str:
 
 
 def _checkpoint(model: Model, name: str) -> Graph:
-    if name == "best":
-        return _best(model, "")
-    prefix = checkpoint.chosen(model.training, name)
-    places = {model.training: prefix.name, model.best: "best"}
-    return _weights_of(model, prefix, places.get(prefix.parent) or _place(model, prefix))
+    prefix = checkpoint.chosen(model.training, str(Path(name).expanduser()) if "/" in name else name)
+    folder = prefix.parent.resolve()
+    if folder == model.training.resolve():
+        return _weights_of(model, model.training / prefix.name, prefix.name)
+    if folder == model.best.resolve():
+        return _weights_of(model, model.best / prefix.name, checkpoint.BEST)
+    prefix = folder / prefix.name
+    return _weights_of(model, prefix, origin.place(prefix, model))
 
 
 def _best(model: Model, _: str) -> Graph:
-    prefix = checkpoint.newest(model.best)
-    if prefix is None:
-        how = f"{command.for_model('train', model)} EVAL_EVERY=500"
-        raise UserError(f"there is no best checkpoint yet; train with evaluation, which keeps it: {how}")
-    return _weights_of(model, prefix, "best")
+    return _checkpoint(model, checkpoint.BEST)
 
 
 def _weights_of(model: Model, prefix: Path, name: str) -> Graph:
     def open_it() -> Detector:
         from todus.evaluation import detectors
 
-        pipeline = pipelines.load(model.pipeline)
-        start.require_ranges(model, pipeline, prefix)
-        return detectors.from_checkpoint(pipeline, prefix, label_map.read(model.label_map))
+        return detectors.from_checkpoint(pipelines.load(model.pipeline), prefix, label_map.read(model.label_map))
 
-    return Graph(name, (_index(prefix), model.pipeline, model.label_map), open_it, prefix.name)
+    return Graph(
+        name,
+        (_index(prefix), model.pipeline, model.label_map),
+        open_it,
+        prefix.name,
+        is_built=True,
+        complete=lambda: start.require_ranges(model, pipelines.load(model.pipeline), prefix),
+    )
 
 
 def _pretrained(model: Model, _: str) -> Graph:
@@ -114,7 +125,8 @@ def _pretrained(model: Model, _: str) -> Graph:
         known = pretrained.categories(model, zoo_pipeline.detector(zoo).num_classes)
         return detectors.from_checkpoint(zoo, prefix, pretrained.called_as(known, label_map.read(model.label_map)))
 
-    return Graph("pretrained", (_index(prefix), model.zoo_pipeline, model.label_map), open_it, prefix.name)
+    depends_on = (_index(prefix), model.zoo_pipeline, model.label_map)
+    return Graph("pretrained", depends_on, open_it, prefix.name, is_built=True)
 
 
 def _exported(model: Model, _: str) -> Graph:
@@ -146,33 +158,32 @@ def _exported_from(model: Model) -> str:
 
 def _frozen_graph_file(model: Model, path: Path) -> Graph:
     _require_file(path)
-    cut, beside = label_map.read(model.label_map), path.with_name(LABELS)
+    cut = label_map.read(model.label_map)
 
     def open_it() -> Detector:
         from todus.evaluation import detectors
 
         return detectors.from_frozen_graph(path, lambda count: labels_of(path, count, cut))
 
-    return Graph(_place(model, path), (path, beside if beside.is_file() else model.label_map), open_it)
+    return Graph(origin.place(path, model), (path, _labels_beside(path) or model.label_map), open_it)
 
 
 def _saved_model_folder(model: Model, path: Path) -> Graph:
     if not (path / "saved_model.pb").is_file():
         raise UserError(f"{path} is no SavedModel, which has a saved_model.pb; name another GRAPH")
-    return _saved_model(model, path, _place(model, path))
+    return _saved_model(model, path, origin.place(path, model))
 
 
 def _saved_model(model: Model, folder: Path, name: str, weights: str = "") -> Graph:
-    beside = next(filter(Path.is_file, (folder / LABELS, folder.with_name(LABELS))), None)
-    categories = labels.read(beside) if beside else label_map.read(model.label_map)
+    cut = label_map.read(model.label_map)
 
     def open_it() -> Detector:
         from todus.evaluation import detectors
 
-        return detectors.from_saved_model(folder, categories)
+        return detectors.from_saved_model(folder, lambda count: labels_of(folder, count, cut))
 
     inside = sorted(path for path in folder.rglob("*") if path.is_file())
-    return Graph(name, (*inside, beside or model.label_map), open_it, weights)
+    return Graph(name, (*inside, _labels_beside(folder) or model.label_map), open_it, weights)
 
 
 def _converted_tflite(model: Model, _: str) -> Graph:
@@ -187,14 +198,16 @@ def _tflite_file(model: Model, path: Path, name: str = "") -> Graph:
 
     _require_file(path)
     facts = tflite_file.facts_in(path)
+    beside = _labels_beside(path) if facts is None else None
 
     def open_it() -> Detector:
         from todus.evaluation import detectors
 
-        return detectors.from_tflite(path, label_map.read(model.label_map))
+        return detectors.from_tflite(path, labels.read(beside) if beside else None)
 
-    files, weights = ((path,), facts.checkpoint) if facts else ((path, model.label_map), "")
-    return Graph(name or _place(model, path), files, open_it, weights, "ai-edge-litert")
+    depends_on = (path, beside) if beside else (path,)
+    weights = facts.checkpoint if facts else ""
+    return Graph(name or origin.place(path, model), depends_on, open_it, weights, "ai-edge-litert")
 
 
 def _converted_onnx(model: Model, _: str) -> Graph:
@@ -214,7 +227,7 @@ def _onnx_file(model: Model, path: Path, name: str = "") -> Graph:
 
         return detectors.from_onnx(path)
 
-    return Graph(name or _place(model, path), (path,), open_it, facts.checkpoint, "onnxruntime")
+    return Graph(name or origin.place(path, model), (path,), open_it, facts.checkpoint, "onnxruntime")
 
 
 # What GRAPH can name. A verb that leaves another form of the model puts a function of its own here: it is given the
@@ -242,9 +255,14 @@ KINDS: dict[str, Callable[[Model, Path], Graph]] = {
 
 
 def labels_of(path: Path, class_count: int | None, cut: LabelMap) -> LabelMap:
-    """The categories of a frozen graph anywhere: of the labels.txt beside it, else told by how many classes it has."""
-    beside = path.with_name(LABELS)
-    if beside.is_file():
+    """The categories of a frozen graph or SavedModel anywhere: of the labels.txt beside it, else told by how many classes
+    it has.
+
+    Raises:
+      UserError: there is none, and neither COCO nor the model's dataset has as many.
+    """
+    beside = _labels_beside(path)
+    if beside:
         return labels.read(beside)
     coco = label_map.read(COCO_LABEL_MAP)
     for categories in (coco, cut):
@@ -254,13 +272,14 @@ def labels_of(path: Path, class_count: int | None, cut: LabelMap) -> LabelMap:
     raise UserError(f"{path} has {has} and no {LABELS} beside it; write one there, a category a line")
 
 
+def _labels_beside(path: Path) -> Path | None:
+    """The labels.txt beside a file, or in or beside a folder."""
+    return next(filter(Path.is_file, (path / LABELS, path.with_name(LABELS))), None)
+
+
 def _index(prefix: Path) -> Path:
     """The file of a checkpoint that has the checksum of every variable in it."""
     return prefix.with_name(f"{prefix.name}.index")
-
-
-def _place(model: Model, path: Path) -> str:
-    return str(path.relative_to(model.folder)) if path.is_relative_to(model.folder) else str(path)
 
 
 def _require_file(path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
 import todus
+from todus.bridge import location
 from todus.layout import Model
 
 _BLOCK = 1 << 20  # bytes
@@ -15,12 +17,17 @@ _BLOCK = 1 << 20  # bytes
 
 def made_of(files: Iterable[Path], model: Model) -> dict[str, str]:
     """The SHA-256 of each file; below the model's folder by its path there, so that a model can be moved."""
-    return {_place(path, model): sha256(path) for path in files}
+    return {place(path, model): sha256(path) for path in files}
 
 
 def is_unchanged(made: Mapping[str, str], model: Model) -> bool:
     """Whether no file of made_of() has been written anew since. (One that is gone has not.)"""
     return all(sha256(path) == digest for path, digest in _located(made, model) if path.is_file())
+
+
+def is_gone(made: Mapping[str, str], model: Model) -> bool:
+    """Whether it was a checkpoint that is not there any more."""
+    return any(path.suffix == ".index" and not path.is_file() for path, _ in _located(made, model))
 
 
 def sha256(path: Path) -> str:
@@ -36,6 +43,12 @@ def versions(*packages: str) -> dict[str, str]:
     return {"todus": todus.__version__, **{package: _version(package) for package in packages}}
 
 
+def object_detection_api() -> str:
+    """Which one builds detectors: a checkout's folder, or the version of the package."""
+    checkout = os.environ.get(location.CHECKOUT_VARIABLE)
+    return str(Path(checkout).expanduser().resolve()) if checkout else _version("tf-models-research-object-detection")
+
+
 def _version(package: str) -> str:
     for name in (package, f"{package}-cpu"):
         try:
@@ -45,7 +58,8 @@ def _version(package: str) -> str:
     return "unknown"
 
 
-def _place(path: Path, model: Model) -> str:
+def place(path: Path, model: Model) -> str:
+    """What a report calls a file: its path in the model's folder if it is there, else the whole one."""
     return str(path.relative_to(model.folder) if path.is_relative_to(model.folder) else path)
 
 

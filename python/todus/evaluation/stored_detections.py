@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from todus.evaluation.graphs import Graph
 from todus.evaluation.validation_set import ValidationSet
 from todus.layout import Model
 
-VERSION = 1  # of how detections are made and kept: a higher number makes all of them anew
+VERSION = 2  # of how detections are made and kept: a higher number makes all of them anew
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,19 @@ def origin_of(model: Model, graph: Graph, validation: ValidationSet) -> dict:
     """What the detections of `graph` on `validation` depend on, as it is now."""
     return {
         "version": VERSION,
-        "versions": origin.versions(graph.runtime),
+        "versions": origin.versions("tensorflow", "pillow", graph.runtime),
+        "object_detection_api": origin.object_detection_api() if graph.is_built else None,
         "made_of": origin.made_of(graph.files, model),
         "ground_truth": validation.fingerprint,
-        "images": len(validation.images),
+        "images": _as_they_are(validation),
     }
+
+
+def _as_they_are(validation: ValidationSet) -> str:
+    """A digest of the image files' names, sizes and times: to read thousands of them would take as long as to detect."""
+    known = ((path.name, path.stat()) for _, path in validation.images)
+    lines = (f"{name} {stat.st_size} {stat.st_mtime_ns}\n" for name, stat in known)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read(model: Model, graph: Graph, wanted: dict) -> Stored | None:
@@ -43,6 +52,12 @@ def read(model: Model, graph: Graph, wanted: dict) -> Stored | None:
         return Stored(json.loads(path.read_bytes()), note["score_threshold"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
+
+
+def remove(model: Model, name: str) -> None:
+    """Remove the detections of the graph that the report calls `name`, the note first."""
+    model.detections_origin(name).unlink(missing_ok=True)
+    model.detections(name).unlink(missing_ok=True)
 
 
 def write(model: Model, graph: Graph, made_of: dict, stored: Stored) -> None:

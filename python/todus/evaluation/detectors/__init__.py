@@ -63,25 +63,28 @@ def from_frozen_graph(path: Path, choose_labels: Callable[[int | None], LabelMap
     return frozen_graph.open_detector(path, choose_labels)
 
 
-def from_saved_model(folder: Path, label_map: LabelMap) -> Detector:
+def from_saved_model(folder: Path, choose_labels: Callable[[int | None], LabelMap]) -> Detector:
     """The detector in a SavedModel as the API's exporter writes it.
+
+    Args:
+      choose_labels: see from_frozen_graph.
 
     Raises:
       UserError: the folder holds no SavedModel, or not that of a detector.
     """
     from todus.evaluation.detectors import saved_model
 
-    return saved_model.open_detector(folder, label_map)
+    return saved_model.open_detector(folder, choose_labels)
 
 
-def from_tflite(path: Path, otherwise: LabelMap) -> Detector:
+def from_tflite(path: Path, otherwise: LabelMap | None = None) -> Detector:
     """The detector in a .tflite file, ours or one with TFLite_Detection_PostProcess from elsewhere.
 
     Args:
       otherwise: the names of its classes, if the file carries none.
 
     Raises:
-      UserError: there is no such file, or LiteRT cannot run it.
+      UserError: there is no such file, LiteRT cannot run it, or nothing names its classes.
     """
     from todus.evaluation.detectors import tflite
 

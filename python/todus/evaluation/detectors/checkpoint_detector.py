@@ -36,8 +36,10 @@ class CheckpointDetector(GraphDetector):
             averages = self._wants_averages and has_moving_averages(prefix)
             self._saver(averages).restore(self.session, str(prefix))
         except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
-            first_line = str(error).strip().splitlines()[0]
-            raise UserError(f"checkpoint {prefix} does not fit pipeline.config: {first_line}") from None
+            raise UserError(
+                f"checkpoint {prefix} does not fit pipeline.config: {checkpoint.reason(error)}; restore the pipeline "
+                f"that it was made with, or name another checkpoint"
+            ) from None
         except (tf.errors.OpError, ValueError) as error:
             raise checkpoint.unreadable(prefix, error) from None
 

@@ -47,14 +47,22 @@ def baked_score_threshold(graph: tf.GraphDef) -> float | None:
     """The score threshold that a frozen graph was exported with, if it can be told.
 
     Exports of 2018 and before drop low scores in an operation of their own, before non-maximum suppression; later
-    ones give the threshold as the fifth input of NonMaxSuppressionV3 and its successors (-inf there drops nothing).
+    ones give the threshold as the fifth input of NonMaxSuppressionV3 and its successors (-inf there drops nothing), and
+    as the sixth of CombinedNonMaxSuppression.
     """
     nodes = {node.name: node for node in graph.node}
     filters = [node for name, node in nodes.items() if name.endswith("FilterGreaterThan/Greater/y")]
-    suppressions = [node for node in graph.node if node.op.startswith("NonMaxSuppressionV") and len(node.input) >= 5]
-    candidates = [*filters, *(nodes.get(node.input[4].split(":")[0]) for node in suppressions)]
+    given = [name for node in graph.node for name in node.input[_threshold_of(node)]]
+    candidates = [*filters, *(nodes.get(name.split(":")[0]) for name in given)]
     thresholds = [float(_constant(node)) for node in candidates if node is not None and node.op == "Const"]
     return max(0.0, *thresholds) if thresholds else None
+
+
+def _threshold_of(node: tf.NodeDef) -> slice:
+    """Which of its inputs is a score threshold."""
+    if node.op == "CombinedNonMaxSuppression":
+        return slice(5, 6)
+    return slice(4, 5) if node.op.startswith("NonMaxSuppressionV") else slice(0)
 
 
 def _constant(node: tf.NodeDef) -> np.ndarray:

@@ -19,5 +19,7 @@ def read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
+    except PermissionError:
+        raise UserError(f"{path} may not be read; give yourself the right to, or make the dataset again") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # on damaged files, all of them
         raise UserError(f"{path} cannot be read as an image ({error}); delete it and make the dataset again") from None

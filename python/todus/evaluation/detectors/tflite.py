@@ -18,6 +18,7 @@ from todus.errors import UserError
 from todus.evaluation.detectors.detector import Detections, Detector, named
 from todus.evaluation.detectors.raw_heads import RawHeads
 from todus.exporting.tflite_facts import Facts
+from todus.layout import LABELS
 from todus.progress import shown
 
 
@@ -65,7 +66,7 @@ class TFLiteDetector(Detector):
             self._heads.close()
 
 
-def open_detector(path: Path, otherwise: LabelMap, interpreters: int | None = None) -> TFLiteDetector:
+def open_detector(path: Path, otherwise: LabelMap | None = None, interpreters: int | None = None) -> TFLiteDetector:
     """See detectors.from_tflite.
 
     Args:
@@ -76,10 +77,17 @@ def open_detector(path: Path, otherwise: LabelMap, interpreters: int | None = No
     return TFLiteDetector(path, label_map, facts, interpreters or os.cpu_count() or 1)
 
 
-def _labels(path: Path, otherwise: LabelMap) -> LabelMap:
+def _labels(path: Path, otherwise: LabelMap | None) -> LabelMap:
     """Of a file that is not of Todus: those that it carries, if any."""
     lines = tflite_file.labels_in(path)
-    return LabelMap(dict(enumerate(lines, start=1))) if lines else otherwise
+    if lines:
+        return LabelMap(dict(enumerate(lines, start=1)))
+    if otherwise is None:
+        raise UserError(
+            f"{shown(path)} does not name its classes, and there is no {LABELS} beside it; write one there, "
+            f"a category a line"
+        )
+    return otherwise
 
 
 def _heads(path: Path, runner: Runner, facts: Facts | None) -> RawHeads | None:
