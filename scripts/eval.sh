@@ -6,7 +6,8 @@ set_up environment
 
 checkpoint="${CHECKPOINT:-$CHECKPOINT_PREFIX}"
 [[ -z $checkpoint || -z $GRAPH || $GRAPH == checkpoint || $GRAPH == training ]] ||
-  fail "GRAPH=$GRAPH and CHECKPOINT=$checkpoint name different things to evaluate; give only one of them"
+  fail "GRAPH=$GRAPH and CHECKPOINT=$checkpoint name different things to evaluate; give only one of them," \
+    "or both like this: GRAPH=\"$GRAPH $checkpoint\""
 choose_model
 option --graph "$GRAPH"
 option --checkpoint "$checkpoint"

@@ -7,6 +7,8 @@ set_up environment
 tf_config="${TF_CONFIG:-}" task=""
 [[ -z $tf_config ]] ||
   task="$(PYTHONPATH="$root/python" "$venv/bin/python" -m todus.training.cluster --tf-config "$tf_config")"
+[[ $task != ps || $BACKGROUND == 0 || -z $BACKGROUND ]] ||
+  fail "BACKGROUND=1 is for the chief; start the ps with: nohup make train &"
 [[ $task != ps ]] || become training.parameter_server --tf-config "$tf_config"
 
 choose_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from support import run_python
 from todus import checkpoint
-from todus.errors import UserError
+from todus.errors import UserError, WorldError
 
 PARTS = ("index", "data-00000-of-00001")
 
@@ -167,6 +168,26 @@ def test_a_damaged_newest_is_passed_over_and_kept_aside(three, capsys, part, how
     assert checkpoint.newest(three) == three / "model.ckpt-20"
     assert checkpoint.newest_intact(three) == three / "model.ckpt-20"
     assert not capsys.readouterr().out, "it is said once"
+
+
+def test_what_was_set_aside_before_stays(three):
+    first = checkpoint.set_aside(three / "model.ckpt-40", "damaged")
+    checkpoint.write(three / "model.ckpt-40", {"again": np.zeros(1)})
+    second = checkpoint.set_aside(three / "model.ckpt-40", "damaged")
+    assert (first.name, second.name) == ("model.ckpt-40.damaged", "model.ckpt-40.damaged-2")
+    assert "large" in checkpoint.read(first)
+    assert list(checkpoint.read(second)) == ["again"]
+
+
+def test_a_checkpoint_that_cannot_be_opened_is_not_passed_over(three):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(WorldError, match="Too many open files"):
+            checkpoint.check(three / "model.ckpt-40")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert checkpoint.newest_intact(three) == three / "model.ckpt-40"
 
 
 def test_where_all_are_damaged_the_remedy_is_said(three):

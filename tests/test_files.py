@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -163,6 +164,16 @@ def test_a_lock_names_its_owner_and_dies_with_it(tmp_path):
     with files.locked(tmp_path):
         assert contents(tmp_path)[".lock"] == f"{os.getpid()}\n"
     assert contents(tmp_path) == {}
+
+
+def test_who_only_asks_for_the_owner_keeps_nobody_from_locking(tmp_path, monkeypatch):
+    lock = files.lock_of(tmp_path)
+    lock.write_text("4711\n")  # a killed run's
+    asking = os.open(lock, os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)  # as owner_of does for a moment
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: os.close(asking))
+    with files.locked(tmp_path):
+        assert files.owner_of(tmp_path) == os.getpid()
 
 
 def test_a_folder_is_put_back_if_its_replacement_cannot_be_renamed(tmp_path, monkeypatch):

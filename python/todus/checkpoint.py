@@ -6,7 +6,9 @@ A checkpoint is named by its prefix (`training/model.ckpt-123`) and lies on disk
 
 from __future__ import annotations
 
+import errno
 import itertools
+import json
 import os
 import re
 import shutil
@@ -17,14 +19,19 @@ from pathlib import Path
 import numpy as np
 
 from todus import files, progress
-from todus.errors import UserError
+from todus.errors import UserError, WorldError
 
 PREFIX = "model.ckpt"
 BEST = "best"  # what the best one by average precision is called, and the folder that it is kept in
 MOVING_AVERAGE = "/ExponentialMovingAverage"  # how the name of a variable's average ends
+BEST_NOTE = "best.json"  # in that folder: which of its checkpoints it is, and why
 _STEP = re.compile(rf"{re.escape(PREFIX)}-(\d+)\.index")
 _DATA = "data-00000-of-00001"
 _PARTS = ("index", _DATA)
+_NO_DAMAGE = [
+    os.strerror(number)
+    for number in (errno.EIO, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
+]
 
 
 def newest(folder: Path) -> Path | None:
@@ -101,10 +108,19 @@ def named(folder: Path, name: str, remedy: str = "run make model") -> Path:
 
 
 def _best(folder: Path) -> Path:
-    prefix = newest(folder / BEST)
+    prefix = _noted(folder / BEST) or newest(folder / BEST)
     if prefix is None:
         raise UserError(f"there is no best checkpoint in {folder} yet; train with EVAL_EVERY=500, which keeps it")
     return prefix
+
+
+def _noted(folder: Path) -> Path | None:
+    """The checkpoint of the note: there are two for a moment, while one takes the place of the other."""
+    try:
+        prefix = at_step(folder, json.loads((folder / BEST_NOTE).read_text(encoding="utf-8"))["step"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+    return prefix if _is_whole(prefix) else None
 
 
 def size_on_disk(prefix: Path) -> int:
@@ -149,11 +165,16 @@ def check(prefix: Path) -> None:
 
 @contextmanager
 def _damage_in_one_line(prefix: Path) -> Iterator[None]:
+    """Of TensorFlow's errors only some say that the files are no good; a disk that fails, or a lack of memory, is not
+    their fault, and no reason to pass them over."""
     from todus.bridge.graph_mode import tf
 
     try:
         yield
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data file is cut off
+        # TensorFlow's reader has no codes to tell by: most of its errors are UNKNOWN, with the system's words in them.
+        if any(words in str(error) for words in _NO_DAMAGE):
+            raise WorldError(f"reading checkpoint {prefix} failed ({reason(error)}); run again") from None
         raise unreadable(prefix, error) from None
 
 
@@ -210,16 +231,20 @@ def copy(prefix: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def unfinished(prefix: Path) -> Iterator[Path]:
+def unfinished(prefix: Path, final: Callable[[Path], Path] | None = None) -> Iterator[Path]:
     """Yield a prefix beside `prefix` to write a checkpoint to; it becomes `prefix` if the block ends well, else it
-    goes. What is written has reached the disk before it is renamed, the index last."""
+    goes. What is written has reached the disk before it is renamed, the index last.
+
+    Args:
+      final: is shown what was written, and returns the prefix that it gets in place of `prefix`.
+    """
     prefix.parent.mkdir(parents=True, exist_ok=True)
     target = prefix.with_name(f".{prefix.name}{files.UNFINISHED}{os.getpid()}")
     try:
         yield target
         for part in _PARTS:
             files.flush_to_disk(_part(target, part))
-        _rename(target, prefix)
+        _rename(target, final(target) if final else prefix)
     finally:
         for leftover in prefix.parent.glob(f"{target.name}.*"):
             leftover.unlink()
@@ -232,8 +257,13 @@ def remove(prefix: Path) -> None:
 
 
 def set_aside(prefix: Path, why: str) -> Path:
-    """Rename a checkpoint so that it is not found again; returns its new prefix, e.g. `model.ckpt-40.damaged`."""
-    aside = prefix.with_name(f"{prefix.name}.{why}")
+    """Rename a checkpoint so that it is not found again; returns its new prefix, e.g. `model.ckpt-40.damaged`.
+
+    One that was set aside before stays as it is: this one is then called `model.ckpt-40.damaged-2`.
+    """
+    names = itertools.chain([why], (f"{why}-{number}" for number in itertools.count(2)))
+    asides = (prefix.with_name(f"{prefix.name}.{name}") for name in names)
+    aside = next(aside for aside in asides if not any(_part(aside, part).exists() for part in _PARTS))
     _rename(prefix, aside)
     return aside
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from todus.errors import WorldError
 
 UNFINISHED = ".unfinished-"  # in the name of what is being written, before the process that does it
+MOMENT = 0.1  # seconds; owner_of has a lock for less
 
 
 @contextmanager
@@ -119,6 +121,7 @@ def _lock(path: Path, folder: Path) -> Iterator[None]:
 
 
 def _open_locked(path: Path, folder: Path) -> int:
+    is_last_try = False
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -130,6 +133,10 @@ def _open_locked(path: Path, folder: Path) -> int:
         except BlockingIOError:
             owner = os.read(descriptor, 20).decode(errors="replace").strip()
             os.close(descriptor)
+            if not is_last_try:  # it may have been owner_of
+                is_last_try = True
+                time.sleep(MOMENT)
+                continue
             who = f"another run (process {owner})" if owner else "another run"
             raise WorldError(f"{who} is at work in {folder}; wait until it has ended") from None
         os.close(descriptor)  # the last owner removed the file as we opened it

@@ -263,11 +263,11 @@ class Model:
 
 def _in_a_file_name(graph: str) -> str:
     """The name of a graph, which may be a long path, as part of a file's name; 255 bytes is what a disk takes."""
-    plain = graph.replace("/", "_")
-    encoded = plain.encode()
-    if len(encoded) <= _LONG:
-        return plain
-    return f"{encoded[:_LONG].decode(errors='ignore')}-{hashlib.sha256(encoded).hexdigest()[:8]}"
+    encoded = graph.encode()
+    if "/" not in graph and len(encoded) <= _LONG:
+        return graph
+    plain = encoded[:_LONG].decode(errors="ignore").replace("/", "_")
+    return f"{plain}-{hashlib.sha256(encoded).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables in Markdown that read well as they stand."""
+"""Tables in Markdown that read well as they stand, and the figures in them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
     rule = [("-" * w) if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     return [line(head), line(rule), *(line(row) for row in rows)]
+
+
+def percent(value: float | None) -> str:
+    """0.2345 -> '23.5'; n/a where there is nothing to find."""
+    return "n/a" if value is None else f"{100 * value:.1f}"

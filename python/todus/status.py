@@ -16,10 +16,9 @@ from todus import checkpoint, command, progress, up_to_date
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, manifest
 from todus.errors import TodusError
-from todus.evaluation import report
 from todus.layout import Home, Model
+from todus.markdown import percent
 from todus.training import best, run_status, running
-from todus.training.evaluations import percent
 from todus.zoo import archive, prepared
 from todus.zoo import pipeline as zoo_pipeline
 
@@ -119,7 +118,7 @@ def _checkpoints(model: Model) -> str:
 
 def _evaluations(model: Model) -> str:
     done = up_to_date.evaluated(model)
-    return "; ".join(f"{graph} AP {report.percent(ap)}" for graph, ap in done.items()) if done else "not yet"
+    return "; ".join(f"{graph} AP {percent(ap)}" for graph, ap in done.items()) if done else "not yet"
 
 
 def _export(model: Model) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.bridge.synchronous_optimizer import SynchronousOptimizer, synchronous
+from todus.training import free_ports
 
 OPTIMIZER = """
 train_config {
@@ -44,14 +43,7 @@ class Replica:
 
 @pytest.fixture
 def replicas() -> Iterator[dict[str, Replica]]:
-    with ExitStack() as sockets:
-        taken = [sockets.enter_context(socket.socket()) for _ in range(3)]
-        for probe in taken:
-            probe.bind(("127.0.0.1", 0))
-        cluster = {
-            job: [f"127.0.0.1:{probe.getsockname()[1]}"]
-            for job, probe in zip(("ps", "chief", "worker"), taken, strict=True)
-        }
+    cluster = {job: [address] for job, address in zip(("ps", "chief", "worker"), free_ports.addresses(3), strict=True)}
     servers = {job: tf.train.Server(cluster, job_name=job, task_index=0) for job in cluster}
     made = {job: _replica(cluster, job, servers[job].target) for job in GRADIENTS}
     yield made

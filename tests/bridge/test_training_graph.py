@@ -73,10 +73,8 @@ def types(pipeline, faster: bool) -> list[str]:
         return [operation.type for operation in graph.get_operations()]
 
 
-def test_the_faster_graph_keeps_the_operations_of_the_detector(pipeline):
+def test_only_the_miner_is_exchanged(pipeline):
     plain, ours = types(pipeline, faster=False), types(pipeline, faster=True)
-    for kept in ("Conv2D", "DepthwiseConv2dNative", "FusedBatchNormV3", "Relu6", "ApplyRMSProp"):
+    for kept in ("Conv2D", "Conv2DBackpropFilter", "FusedBatchNormV3", "Relu6Grad", "ApplyRMSProp"):
         assert plain.count(kept) == ours.count(kept) > 0, kept
-    pointwise = ours.count("MatMul")
-    assert plain.count("MatMul") == 0 < pointwise
-    assert plain.count("Conv2DBackpropFilter") == ours.count("Conv2DBackpropFilter") + pointwise
+    assert (plain.count("NonMaxSuppressionV3"), ours.count("NonMaxSuppressionV3")) == (BATCH, 2 * BATCH)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,11 +28,17 @@ class Brightness(Detector):
 
     def __init__(self, batch_size: int):
         self.batch_size, self.given = batch_size, []
+        self.inside = self.most_inside = 0
         self._lock = threading.Lock()
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
         with self._lock:
             self.given.append(len(images))
+            self.inside += 1
+            self.most_inside = max(self.most_inside, self.inside)
+        time.sleep(0.001)  # so that others come
+        with self._lock:
+            self.inside -= 1
         box = np.array([[0, 0, 1, 0.5]] * 2, np.float32)
         return [Detections(box, np.full(2, image.mean() / 255, np.float32), ["bear", "dog"]) for image in images]
 
@@ -68,6 +76,37 @@ def test_few_images_are_shared_among_the_threads(images):
     detection.detect_files(detector, images[:5], CATEGORIES)
     assert len(detector.given) > 1
     assert detection.detect_files(detector, [], CATEGORIES) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_with_many_cores_no_more_threads_are_in_the_detector_than_it_wants(images, at_once, monkeypatch):
+    monkeypatch.setattr(detection.workers, "cores", lambda: 16)
+    detector = Brightness(1)
+    detector.at_once = at_once
+    detection.detect_files(detector, images * 3, CATEGORIES)
+    assert detector.most_inside == at_once
+
+
+def test_memory_holds_the_images_that_are_read_ahead():
+    assert detection.reading_threads(Brightness(8), 2) == 3
+    assert detection.reading_threads(Brightness(8), 64) * 8 == detection.IN_MEMORY
+    assert detection.reading_threads(Brightness(1), 64) == 65
+    assert detection.reading_threads(Brightness(64), 64) == 3
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_image_that_may_not_be_read_is_not_to_be_deleted(images, tmp_path):
+    path = tmp_path / "secret.jpg"
+    path.write_bytes(images[0][1].read_bytes())
+    path.chmod(0)
+    with pytest.raises(UserError, match="may not be read; give yourself the right"):
+        detection.detect_files(Brightness(1), [({"id": 1}, path)], CATEGORIES)
+
+
+def test_an_image_of_too_many_pixels_is_named(images, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(UserError, match=r"0\.jpg cannot be read as an image"):
+        detection.detect_files(Brightness(1), images[:1], CATEGORIES)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut off"])

@@ -75,7 +75,7 @@ def test_new_weights_are_taken_without_building_anew(model, from_checkpoint, ima
     from_checkpoint.restore(tmp_path / "model.ckpt-7")
     changed = from_checkpoint.detect(images)
     assert not any(np.array_equal(one.scores, two.scores) for one, two in zip(first, changed, strict=True))
-    with pytest.raises(UserError, match="none"):
+    with pytest.raises(UserError, match=r"checkpoint .*/none cannot be read \(.*not a valid checkpoint.*\); delete"):
         from_checkpoint.restore(tmp_path / "none")
     from_checkpoint.restore(archive.checkpoint(model))
     for one, again in zip(first, from_checkpoint.detect(images), strict=True):
@@ -85,7 +85,9 @@ def test_new_weights_are_taken_without_building_anew(model, from_checkpoint, ima
 
 
 def test_the_saved_model_of_an_export_detects_what_its_checkpoint_does(model, from_checkpoint, images):
-    saved = detectors.from_saved_model(model.pretrained / "saved_model", ALL)
+    asked = []
+    saved = detectors.from_saved_model(model.pretrained / "saved_model", lambda count: asked.append(count) or ALL)
+    assert asked == [90]
     assert saved.score_threshold == pytest.approx(1e-8)
     for one, other in zip(saved.detect(images), from_checkpoint.detect(images), strict=True):
         assert all(is_among(one, row, other) for row in range(20))
@@ -94,10 +96,10 @@ def test_the_saved_model_of_an_export_detects_what_its_checkpoint_does(model, fr
 
 def test_a_folder_that_holds_no_saved_model_of_a_detector_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no SavedModel; name another GRAPH"):
-        detectors.from_saved_model(tmp_path, ALL)
+        detectors.from_saved_model(tmp_path, lambda _: ALL)
     (tmp_path / "saved_model.pb").write_bytes(b"this is no SavedModel")
     with pytest.raises(UserError, match="is not the SavedModel of a detector") as refused:
-        detectors.from_saved_model(tmp_path, ALL)
+        detectors.from_saved_model(tmp_path, lambda _: ALL)
     assert "\n" not in str(refused.value)
 
 
@@ -125,9 +127,35 @@ def test_classes_that_the_label_map_does_not_name_are_left_out(model, from_graph
 def test_a_checkpoint_of_another_detector_is_refused(model):
     for_two_classes = pipelines.load(model.zoo_pipeline)
     for_two_classes.model.ssd.num_classes = 2
-    with pytest.raises(UserError, match=r"model\.ckpt does not fit pipeline\.config") as refused:
+    with pytest.raises(
+        UserError, match=r"model\.ckpt does not fit pipeline\.config: .*lhs shape=.*rhs shape="
+    ) as refused:
         detectors.from_checkpoint(for_two_classes, archive.checkpoint(model), ALL)
     assert "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_without_a_variable_is_refused_by_the_variable_s_name(model, tmp_path):
+    variables = checkpoint.read(archive.checkpoint(model))
+    gone = next(name for name in variables if name.endswith("ClassPredictor/biases"))
+    del variables[gone]
+    checkpoint.write(tmp_path / "model.ckpt-7", variables)
+    with pytest.raises(
+        UserError, match=rf"does not fit pipeline\.config: Key {gone} not found in checkpoint"
+    ) as refused:
+        detectors.from_checkpoint(pipelines.load(model.zoo_pipeline), tmp_path / "model.ckpt-7", ALL)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_checkpoint_is_refused_with_what_is_wrong_in_it(model, from_checkpoint, tmp_path):
+    copy = checkpoint.copy(archive.checkpoint(model), tmp_path)
+    data = copy.with_name(f"{copy.name}.data-00000-of-00001")
+    data.write_bytes(data.read_bytes()[:-1000])
+    with pytest.raises(
+        UserError, match=r"cannot be read \((Read less bytes|.*Checksum).*\); delete its files"
+    ) as refused:
+        from_checkpoint.restore(copy)
+    assert "\n" not in str(refused.value)
+    from_checkpoint.restore(archive.checkpoint(model))
 
 
 def suppressing(threshold: float | None) -> tf.GraphDef:
@@ -144,6 +172,14 @@ def suppressing(threshold: float | None) -> tf.GraphDef:
 @pytest.mark.parametrize("threshold", [0.3, 1e-8, 0.0])
 def test_the_threshold_that_is_baked_into_a_graph_is_read_back(threshold):
     assert graph_facts.baked_score_threshold(suppressing(threshold)) == pytest.approx(threshold)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.0])
+def test_the_threshold_of_a_combined_suppression_is_read_back(threshold):
+    with tf.Graph().as_default() as graph:
+        boxes, scores = tf.placeholder(tf.float32, [1, 9, 1, 4]), tf.placeholder(tf.float32, [1, 9, 2])
+        tf.image.combined_non_max_suppression(boxes, scores, 3, 3, iou_threshold=0.6, score_threshold=threshold)
+    assert graph_facts.baked_score_threshold(graph.as_graph_def()) == pytest.approx(threshold)
 
 
 def test_a_graph_that_does_not_tell_its_threshold_is_not_guessed_at():
@@ -202,6 +238,17 @@ def test_what_is_no_detection_graph_is_refused_by_name(content, tmp_path):
     with pytest.raises(UserError, match="is not a frozen detection graph") as refused:
         detectors.from_frozen_graph(path, lambda _: ALL)
     assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_graph_with_an_operation_that_tensorflow_does_not_have_is_refused_by_name(tmp_path):
+    definition = tf.GraphDef()
+    definition.node.add(name="post", op="TFLite_Detection_PostProcess")
+    path = write(tmp_path / "tflite_graph.pb", definition.SerializeToString())
+    with pytest.raises(
+        UserError, match=r"tflite_graph\.pb cannot be run .*'TFLite_Detection_PostProcess'; eval"
+    ) as refused:
+        detectors.from_frozen_graph(path, lambda _: ALL)
     assert "\n" not in str(refused.value)
 
 

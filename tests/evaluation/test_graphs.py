@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 from todus import files
@@ -63,6 +64,28 @@ def test_a_checkpoint_can_be_named_beside(model):
     assert graphs.find(model, "", elsewhere).name == "pretrained/model.ckpt", "not taken for one of training"
 
 
+def test_checkpoints_are_named_as_with_checkpoint(model, monkeypatch):
+    monkeypatch.setenv("HOME", str(model.folder.parent))
+    monkeypatch.chdir(model.pretrained)
+    own = graphs.find(model, "model.ckpt-70")
+    for graph in (
+        "70",
+        "model.ckpt-70.index",
+        "../training/model.ckpt-70",
+        f"~/{model.name}/training/model.ckpt-70",
+        str(model.training / "model.ckpt-70"),
+    ):
+        found = graphs.find(model, graph)
+        assert (found.name, found.files) == (own.name, own.files), graph
+    assert graphs.find(model, "best/model.ckpt-50").files == graphs.find(model, "best").files
+    assert graphs.find(model, "../pretrained/model.ckpt").name == "pretrained/model.ckpt"
+
+
+def test_a_file_that_is_called_like_a_checkpoint_is_what_its_ending_says(model):
+    files.write_text(model.folder / "model.ckpt-7.pb", "")
+    assert graphs.find(model, str(model.folder / "model.ckpt-7.pb")).name == "model.ckpt-7.pb"
+
+
 def test_a_path_stands_for_a_file_or_folder_of_anybody_s(model, tmp_path):
     own = model.folder / "mine" / "some graph.pb"
     files.write_text(own, "")
@@ -99,7 +122,7 @@ def test_what_is_not_there_is_refused_with_what_helps(model, tmp_path):
         graphs.find(model, "exported")
     for file in model.best.iterdir():
         file.unlink()
-    with pytest.raises(UserError, match=r"there is no best checkpoint yet; train with evaluation.* EVAL_EVERY="):
+    with pytest.raises(UserError, match=r"there is no best checkpoint in .* yet; train with EVAL_EVERY="):
         graphs.find(model, "best")
 
 
@@ -118,6 +141,38 @@ def test_a_graph_has_the_labels_beside_it(tmp_path):
 def test_without_labels_the_number_of_classes_tells(tmp_path):
     assert graphs.labels_of(tmp_path / "some.pb", 90, CUT) == COCO
     assert graphs.labels_of(tmp_path / "some.pb", 2, CUT) == CUT
+
+
+def test_the_labels_of_a_saved_model_are_in_it_or_beside_it_or_told_by_its_classes(tmp_path):
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    assert graphs.labels_of(folder, 90, CUT) == COCO
+    (tmp_path / "labels.txt").write_text("zebra\n")
+    assert graphs.labels_of(folder, 90, CUT) == LabelMap({1: "zebra"})
+    (folder / "labels.txt").write_text("bear\n")
+    assert graphs.labels_of(folder, 90, CUT) == LabelMap({1: "bear"})
+
+
+def test_a_tflite_file_of_nobody_knows_whom_needs_a_labels_file_beside_it(model, tmp_path):
+    path = tmp_path / "some.tflite"
+    path.write_bytes(b"\x1c\0\0\0TFL3")
+    found = graphs.find(model, str(path))
+    assert found.files == (path,)
+    with pytest.raises(
+        UserError, match=r"some\.tflite does not name its classes, .* no labels\.txt beside it"
+    ) as refused:
+        found.open()
+    assert "\n" not in str(refused.value)
+    (tmp_path / "labels.txt").write_text("zebra\n")
+    assert graphs.find(model, str(path)).files == (path, tmp_path / "labels.txt")
+
+
+def test_an_onnx_file_of_nobody_knows_whom_is_refused_in_one_line(model, tmp_path):
+    path = tmp_path / "some.onnx"
+    onnx.save(onnx.ModelProto(ir_version=8), path)
+    with pytest.raises(UserError, match=r"some\.onnx .*; ") as refused:
+        graphs.find(model, str(path))
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("count", [3, None])

@@ -81,7 +81,7 @@ def test_the_matrix_of_confusions():
     car, bus, as_car = thing(CAR, HERE), thing(BUS, HERE), seen(CAR, HERE)
     pairs = [Pair(car, as_car)] * 5 + [Pair(bus, as_car)] * 3 + [Pair(bus, None)] * 2 + [Pair(None, as_car)]
     names, counts = confusion.matrix(pairs, CATEGORIES)
-    assert names == ["car", "bus", "nothing"]
+    assert names == ["car", "bus", confusion.NOTHING]
     assert counts.tolist() == [[5, 0, 0], [3, 0, 2], [1, 0, 0]]
 
 

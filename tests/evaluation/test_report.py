@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,11 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from todus.errors import UserError
-from todus.evaluation import report, scoring
+from todus import files
+from todus.errors import UserError, WorldError
+from todus.evaluation import confusion, origin, report, scoring
+from todus.evaluation.confusion import NOTHING
 from todus.evaluation.graphs import Graph
+from todus.evaluation.matching import Pair
 from todus.evaluation.report import entry as entries
-from todus.evaluation.report import figures
+from todus.evaluation.report import figures, store
 from todus.evaluation.stored_detections import Stored
 from todus.evaluation.validation_set import ValidationSet
 from todus.layout import Model
@@ -64,13 +68,22 @@ def detections(validation: ValidationSet, good: int) -> list[dict]:
     ]
 
 
-def add(model: Model, validation: ValidationSet, graph: str = "pretrained", good: int = 2, only=(), threshold=1e-8):
+def add(
+    model: Model,
+    validation: ValidationSet,
+    graph: str = "pretrained",
+    good: int = 2,
+    only=(),
+    threshold=1e-8,
+    made_of=None,
+):
     validation = validation.only(only) if only else validation
     ids = {category["id"] for category in validation.annotations["categories"]}
     found = [one for one in detections(validation, good) if one["category_id"] in ids]
     scores = scoring.score(validation.annotations, found, validation.image_ids)
     one = Graph(graph, (), lambda: None, "model.ckpt-7")
-    entry = entries.make(model, one, validation, Stored(found, threshold), scores, {"some/file": "1234"}, only)
+    made_of = made_of or {"some/file": "1234"}
+    entry = entries.make(model, one, validation, Stored(found, threshold), scores, made_of, only)
     return report.add(model, entries.name_of(graph, only), entry)
 
 
@@ -87,7 +100,7 @@ def test_the_report_tells_what_was_measured_and_on_what(model, validation):
     assert entry["sizes"] == {"small": 0, "medium": 8, "large": 0}
     assert entry["categories"]["never seen"] == {"AP": None, "AP50": None, "AR_100": None, "boxes": 0}
     assert entry["confusion"]["counts"]["traffic light"] == {"traffic light": 2, NAMES[1]: 2}
-    assert entry["confusion"]["counts"]["nothing"] == {}
+    assert entry["confusion"]["counts"][NOTHING] == {}
     assert [(one["image"], one["missed"], one["false"]) for one in entry["worst"]] == [
         ("000000000003.jpg", 1, 1),
         ("000000000004.jpg", 1, 1),
@@ -117,6 +130,48 @@ def test_evaluations_on_another_ground_truth_do_not_stay_beside_a_new_one(model,
     assert not model.curves("pretrained").exists()
     assert not model.worst_images("pretrained").exists()
     assert model.curves("exported").is_file()
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("a new one"), Path.unlink], ids=["changed", "gone"])
+def test_evaluations_of_a_checkpoint_that_is_no_more_as_it_was_go_with_all_that_they_left(model, validation, change):
+    file = model.training / "model.ckpt-5.index"
+    files.write_text(file, "weights")
+    made_of = origin.made_of([file], model)
+    files.write_json(model.detections("model.ckpt-5"), [])
+    files.write_json(model.detections_origin("model.ckpt-5"), {})
+    add(model, validation, "model.ckpt-5", made_of=made_of)
+    assert list(add(model, validation)) == ["model.ckpt-5", "pretrained"]
+    left = [path(model, "model.ckpt-5") for path in (Model.detections, Model.detections_origin, Model.curves)]
+    left.append(model.worst_images("model.ckpt-5"))
+    assert all(path.exists() for path in left)
+    change(file)
+    assert list(add(model, validation)) == ["pretrained"]
+    assert not any(path.exists() for path in left)
+
+
+def test_two_evaluations_at_once_both_come_into_the_report(model, validation):
+    """The second one waits for the first."""
+    names = [f"model.ckpt-{number}" for number in range(4)]
+    made = [add(model, validation, name)[name] for name in names]
+    model.report.unlink()
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda name, entry: report.add(model, name, entry), names, made))
+    assert set(report.read(model)) == set(names)
+
+
+def test_a_report_that_another_does_not_let_go_of_is_an_error_of_the_world(model, validation, monkeypatch):
+    whole = add(model, validation)
+    monkeypatch.setattr(store, "PATIENCE", 0.1)
+    with files.locked(model.evaluation), pytest.raises(WorldError, match="at work in"):
+        report.add(model, "exported", whole["pretrained"])
+    assert list(report.read(model)) == ["pretrained"]
+
+
+def test_a_category_called_nothing_is_one_like_any_other():
+    truth = {"category_id": 1}
+    names, counts = confusion.matrix([Pair(truth, None), Pair(truth, truth)], [{"id": 1, "name": "nothing"}])
+    assert names == ["nothing", NOTHING]
+    assert counts.tolist() == [[1, 1], [0, 0]]
 
 
 def test_a_score_of_some_categories_does_not_replace_that_of_all(model, validation):
@@ -170,7 +225,7 @@ def test_the_text_is_markdown_in_line_and_links_to_what_is_there(model, validati
 
 def test_many_categories_have_a_list_of_confusions_in_place_of_a_matrix():
     names = [f"name {number}" for number in range(30)]
-    counts = {name: {name: 5, "nothing": 2} for name in names} | {"nothing": {"name 1": 9}}
+    counts = {name: {name: 5, NOTHING: 2} for name in names} | {NOTHING: {"name 1": 9}}
     counts["name 3"]["name 4"] = 3
     counts["name 5"]["name 6"] = 4
     table = figures.confusion({"confusion": {"counts": counts}})

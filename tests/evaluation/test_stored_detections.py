@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from todus.evaluation.validation_set import ValidationSet
 from todus.layout import Model
 
 RESULTS = [{"image_id": 1, "category_id": 2, "bbox": [0.1, 2.0, 3.0, 4.5], "score": 0.123456789012345}]
-VALIDATION = ValidationSet("limited", {}, [({"id": 1}, Path("1.jpg"))], "of one image")
+VALIDATION = ValidationSet("limited", {}, [({"id": 1}, Path(__file__))], "of one file, which is there")
 
 
 @pytest.fixture
@@ -52,14 +54,33 @@ def test_nothing_is_there_at_first(model, graph):
 
 def test_another_file_ground_truth_runtime_or_way_of_detecting_needs_new_ones(reread, graph, monkeypatch):
     assert reread(validation=ValidationSet("limited", {}, VALIDATION.images, "of another")) is None
-    assert reread(validation=ValidationSet("limited", {}, VALIDATION.images * 2, "of one image")) is None
-    assert reread(graph=Graph(graph.name, graph.files, graph.open, runtime="numpy")) is None
+    assert reread(validation=replace(VALIDATION, images=VALIDATION.images * 2)) is None
+    assert reread(graph=replace(graph, runtime="numpy")) is None
     monkeypatch.setattr(stored_detections, "VERSION", stored_detections.VERSION + 1)
     assert reread() is None
     monkeypatch.undo()
     assert reread() is not None
     graph.files[0].write_text("a new one")
     assert reread() is None
+
+
+def test_an_image_that_was_written_anew_needs_new_ones(model, graph, tmp_path):
+    image = tmp_path / "1.jpg"
+    image.write_bytes(b"an image")
+    validation = replace(VALIDATION, images=[({"id": 1}, image)])
+    before = stored_detections.origin_of(model, graph, validation)
+    stored_detections.write(model, graph, before, Stored(RESULTS, None))
+    assert stored_detections.origin_of(model, graph, validation) == before
+    os.utime(image, ns=(0, image.stat().st_mtime_ns + 1))
+    assert stored_detections.read(model, graph, stored_detections.origin_of(model, graph, validation)) is None
+
+
+def test_another_object_detection_api_needs_new_ones_of_what_it_builds(reread, model, graph, monkeypatch, tmp_path):
+    built = replace(graph, is_built=True)
+    before = stored_detections.origin_of(model, built, VALIDATION)
+    monkeypatch.setenv("OBJECT_DETECTION_DIR", str(tmp_path))
+    assert stored_detections.origin_of(model, built, VALIDATION) != before
+    assert reread() is not None, "a frozen graph does not need it"
 
 
 def test_a_graph_that_was_only_touched_or_moved_with_its_model_needs_no_new_ones(reread, graph, model, tmp_path):
@@ -71,11 +92,12 @@ def test_a_graph_that_was_only_touched_or_moved_with_its_model_needs_no_new_ones
     assert stored_detections.read(moved, there, stored_detections.origin_of(moved, there, VALIDATION)) is not None
 
 
-def test_graphs_whose_names_make_one_file_name_are_not_mixed_up(model, reread, graph):
+def test_graphs_whose_names_differ_in_a_slash_are_not_mixed_up(model, reread, graph):
     one, other = (Graph(name, graph.files, graph.open) for name in ("a/b.pb", "a_b.pb"))
     made_of = stored_detections.origin_of(model, one, VALIDATION)
     stored_detections.write(model, one, made_of, Stored(RESULTS, None))
-    assert model.detections(one.name) == model.detections(other.name)
+    for path in (Model.detections, Model.detections_origin, Model.curves, Model.worst_images):
+        assert path(model, one.name) != path(model, other.name)
     assert stored_detections.read(model, one, made_of) == Stored(RESULTS, None)
     assert stored_detections.read(model, other, made_of) is None
 

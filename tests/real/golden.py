@@ -1,4 +1,4 @@
-"""What the real TensorFlow 1.15.5 gave, where TODUS_SHARED names a folder with golden/, and graphs to compare with it."""
+"""What the real TensorFlow 1.15.5 gave, in golden/ of the folder that TODUS_SHARED names; graphs to compare with it."""
 
 from __future__ import annotations
 

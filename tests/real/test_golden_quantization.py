@@ -127,7 +127,7 @@ def said(request: pytest.FixtureRequest) -> tuple[bool, dict[str, np.ndarray], n
 
 def test_a_trained_detector_says_what_it_said_in_tensorflow_1(said):
     """Where a sum differs in its last bit, a value on the edge of two integers falls to either side, and the layers
-    after it differ by more: TensorFlow 1's own TFLite file is 0.14 from its graph. Unrounded, all differ by far more."""
+    after it differ by more: TensorFlow 1's own TFLite file is 0.14 from its graph. Without rounding all is far off."""
     is_rounded, ours, expected = said
     near = {"box_encodings": 0.05, "class_predictions": 0.002}  # of which one integer is 0.071 and 0.0039
     for name, limit in near.items():

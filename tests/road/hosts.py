@@ -5,27 +5,20 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from support import NAME, verb_environment
 from todus import layout
+from todus.training import free_ports
 
 PATIENCE = 600.0  # seconds until something that has to come counts as not coming: other tests may be at work
 
-
-def addresses(count: int) -> list[str]:
-    """Of the loopback interface, with ports that the operating system has named."""
-    with ExitStack() as sockets:
-        taken = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for probe in taken:
-            probe.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{probe.getsockname()[1]}" for probe in taken]
+TIED = ("setpriv", "--pdeathsig", "KILL")  # before a command: it does not outlive the tests, however those end
 
 
 @dataclass
@@ -43,7 +36,7 @@ class Host:
         with self.log.open("ab") as output:
             self.begun = output.tell()
             self.process = subprocess.Popen(
-                [layout.CHECKOUT / "scripts" / "train.sh"],
+                [*TIED, layout.CHECKOUT / "scripts" / "train.sh"],
                 env=verb_environment(self.home, TF_CONFIG=self.tf_config, **{**self.variables, **variables}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -89,7 +82,7 @@ def hosts(folder: Path, homes: dict[str, layout.Home], **variables: str) -> Iter
     Args:
       homes: where the chief and the worker find their model; the ps has none.
     """
-    cluster = {job: [address] for job, address in zip(("chief", "worker", "ps"), addresses(3), strict=True)}
+    cluster = {job: [address] for job, address in zip(("chief", "worker", "ps"), free_ports.addresses(3), strict=True)}
     made = {job: _host(folder, job, cluster, homes.get(job, layout.Home(folder)), variables) for job in cluster}
     try:
         yield made

@@ -47,6 +47,7 @@ def test_several_graphs_are_shown_side_by_side(evaluated) -> None:
     row = re.search(r"^\| AP50 +\| +([\d.]+) \| +([\d.]+) \|$", text, re.MULTILINE)
     assert row.groups() == tuple(report.percent(entry["summary"]["AP50"]) for entry in whole.values())
     assert REUSED not in text
+    assert "evaluating pretrained (model.ckpt) on" in text
     assert text.splitlines()[-1].startswith("next: make export")
 
 
@@ -68,6 +69,33 @@ def test_the_same_is_not_detected_again(tree: layout.Home) -> None:
     assert list(after) == ["pretrained", "model.ckpt-0"]
     for key in ("summary", "categories", "score_threshold", "made_of", "confusion", "worst"):
         assert after["model.ckpt-0"][key] == before["model.ckpt-0"][key]
+
+
+def test_one_graph_is_shown_beside_those_evaluated_before(tree: layout.Home) -> None:
+    """The zoo's SavedModel has no labels.txt beside it: its 90 classes tell that they are COCO's."""
+    model = tree.model(NAME)
+    text = said(tree, GRAPH=str(model.pretrained / "saved_model"))
+    assert REUSED not in text
+    assert re.search(r"^\| figure +\| pretrained \| model\.ckpt-0 \| pretrained/saved_model \|$", text, re.MULTILINE)
+    whole = report.read(model)
+    average = whole["pretrained/saved_model"]["summary"]["AP"]
+    assert average == pytest.approx(whole["pretrained"]["summary"]["AP"], abs=1e-4)
+    assert average > 0
+
+
+def test_a_graph_that_knows_no_category_of_the_dataset_is_refused(tree: layout.Home) -> None:
+    model = tree.model(NAME)
+    (model.pretrained / "labels.txt").write_text("cat\ndog\n")
+    result = run_verb("eval", tree, GRAPH=str(model.pretrained / "saved_model"))
+    assert failed_in_one_line(result, "pretrained/saved_model detects cat, dog,", "traffic light", "correct the labels")
+    assert list(report.read(model)) == ["pretrained", "model.ckpt-0"]
+
+
+def test_an_image_that_was_written_anew_needs_new_detections(tree: layout.Home) -> None:
+    image = next(tree.raw_data.images("val").glob("*.jpg"))
+    shutil.copyfile(image, image.with_suffix(".new"))
+    image.with_suffix(".new").replace(image)
+    assert REUSED not in said(tree)
 
 
 def test_damaged_detections_are_made_anew(tree: layout.Home) -> None:

@@ -1,21 +1,21 @@
-"""The road with QUANTIZE=1: usable before any training, since ranges are measured; trained; exported."""
+"""The road with QUANTIZE=1: ranges are measured before any training; then as ever."""
 
 from __future__ import annotations
 
-import re
+import shutil
 
-import numpy as np
 import pytest
 
 from support import NAME, run_verb
 from todus import checkpoint, layout
+from todus.bridge.graph_mode import tf
+
+LAYERS = 47
 
 
 @pytest.fixture(scope="module")
 def quantized(prepared: layout.Home, zoo: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[layout.Home, str]:
-    """A model of which the ranges were measured, and what `make model QUANTIZE=1` said."""
-    import shutil
-
+    """A tree with a model whose ranges were measured, and what `make model QUANTIZE=1` said."""
     home = layout.Home(tmp_path_factory.mktemp("quantized") / "tree")
     shutil.copytree(prepared.folder, home.folder)
     result = run_verb("model", home, MODEL=NAME, ZOO_URL=zoo, QUANTIZE="1")
@@ -23,23 +23,36 @@ def quantized(prepared: layout.Home, zoo: str, tmp_path_factory: pytest.TempPath
     return home, result.stdout
 
 
-def average_precision(result) -> float:
-    return float(re.search(r"Average Precision.*all \| maxDets=100 \] = ([-\d.]+)", result.stdout)[1])
-
-
-def test_the_ranges_are_measured_by_make_model(quantized):
+def test_make_model_measures_the_ranges_last_and_says_so(quantized):
     home, said = quantized
-    print(said)
     variables = checkpoint.read(checkpoint.at_step(home.model(NAME).training, 0))
-    greatest = {name: value for name, value in variables.items() if name.endswith("act_quant/max")}
-    assert len(greatest) == 47
-    assert all(0 <= value < 6.01 for name, value in greatest.items() if name.startswith("FeatureExtractor"))
-    assert len({float(value) for value in greatest.values()}) > 20
+    greatest = {name: float(value) for name, value in variables.items() if name.endswith("act_quant/max")}
+    assert len(greatest) == LAYERS
+    relus = [value for name, value in greatest.items() if name.startswith("FeatureExtractor")]
+    assert all(0 <= value < 6.01 for value in relus)
+    assert len(set(greatest.values())) > 20
+    *_, measuring, made, advice = said.splitlines()
+    assert measuring == "measuring the ranges of activations of model.ckpt-0 on images of dataset limited"
+    assert made.startswith("made model/ssd_mobilenet_v1_mini/training/model.ckpt-0 (")
+    assert advice.startswith("next: make eval")
 
 
-def test_it_can_be_evaluated_trained_and_exported(quantized):
+def test_again_it_measures_nothing(quantized):
     home, _ = quantized
-    for verb, more in (("eval", {}), ("train", {"STEPS": "4"}), ("export", {}), ("eval", {"GRAPH": "exported"})):
+    result = run_verb("model", home, MODEL=NAME)
+    assert result.returncode == 0, result.stderr
+    assert "measuring" not in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("next: make eval")
+
+
+def test_it_is_evaluated_trained_and_exported_with_rounding(quantized):
+    home, _ = quantized
+    model = home.model(NAME)
+    for verb, more in (("eval", {}), ("train", {"STEPS": "2"}), ("export", {})):
         result = run_verb(verb, home, MODEL=NAME, **more)
-        print(result.stdout[-1500:], result.stderr[-1500:])
-        assert result.returncode == 0
+        assert result.returncode == 0, result.stderr
+    before, after = (checkpoint.read(checkpoint.at_step(model.training, step)) for step in (0, 2))
+    followed = [name for name in before if name.endswith("local_step") and after[name] == before[name] + 2]
+    assert len(followed) == 2 * LAYERS, "the averages go on from what was measured"
+    frozen = tf.GraphDef.FromString(model.frozen_graph.read_bytes())
+    assert [node.op for node in frozen.node].count("FakeQuantWithMinMaxVars") == 2 * LAYERS

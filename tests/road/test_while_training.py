@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,28 +47,35 @@ def test_the_figures_are_those_of_make_eval(trained: layout.Model) -> None:
     assert (third.ap, third.ap50) == pytest.approx((scores.summary["AP"], scores.summary["AP50"]), abs=1e-9)
 
 
-def test_until_ap_pretrained_measures_the_pretrained_model_once_and_stops(trained: layout.Model, capsys) -> None:
-    """On other images than before, so that nothing is known yet. The cut model is as good from the start."""
-    model = trained
+def test_until_ap_pretrained_measures_the_pretrained_model_once_and_stops(
+    trained: layout.Model, tmp_path: Path, capsys
+) -> None:
+    """On other images than before, so that nothing is known yet."""
+    shutil.copytree(trained.folder.parents[1], tmp_path / "copy")
+    model = layout.Home(tmp_path / "copy").model(NAME)
     wanted = Options(steps=9, batch_size=2, until_ap="pretrained", eval_images=5)
-    known = evaluations.file_of(model)
-    before = known.read_bytes()
-    try:
-        train.train(model, wanted)
-        said = capsys.readouterr().out
-        assert "evaluating every 500 steps (EVAL_EVERY sets how often), on 5 validation images" in said
-        assert "measuring the pretrained model on them, this once" in said
-        found = evaluations.read(model)
-        assert (found.images, found.pretrained) != (0, None)
-        reached = found.done[0].ap >= found.pretrained
-        assert ("stopped at step 6 of 9 by UNTIL_AP" in said) == reached
+    goal = while_training.validation(model, wanted, 9).rule.until_ap
+    said = capsys.readouterr().out
+    assert "evaluating every 500 steps (EVAL_EVERY sets how often), on 5 validation images" in said
+    assert "measuring the pretrained model on them, this once" in said
+    found = evaluations.read(model)
+    assert (found.images, found.pretrained) == (5, goal)
 
-        subset = while_training.images(model, 5)
-        goal = while_training.pretrained_average_precision(model, while_training.Scorer(model, subset), found, print)
-        assert goal == found.pretrained
-        assert "measuring" not in capsys.readouterr().out
-    finally:
-        known.write_bytes(before)
+    evaluations.write(model, replace(found, pretrained=0.0))  # which every model reaches
+    train.train(model, wanted)
+    said = capsys.readouterr().out
+    assert "measuring" not in said
+    assert "stopped at step 6 of 9 by UNTIL_AP: AP " in said
+    assert checkpoint.newest(model.training).name == "model.ckpt-6"
+
+
+def test_until_ap_pretrained_needs_images_with_boxes(trained: layout.Model) -> None:
+    """Else there is no average precision to reach, and training would never stop."""
+    whole = while_training.images(trained, 3)
+    empty = replace(whole, annotations={**whole.annotations, "annotations": []})
+    known = evaluations.Evaluations("of these", 3)
+    with pytest.raises(UserError, match="the 3 validation images have no boxes; raise EVAL_IMAGES"):
+        while_training.pretrained_average_precision(trained, while_training.Scorer(trained, empty), known, print)
 
 
 def test_a_subset_is_spread_over_all_images_and_always_the_same(prepared: layout.Home) -> None:
@@ -78,7 +86,7 @@ def test_a_subset_is_spread_over_all_images_and_always_the_same(prepared: layout
     assert max(distances) - min(distances) <= 1
     assert while_training.images(model, 5) == five
     assert while_training.images(model, 10**6).images == whole.images
-    assert while_training.ground_truth(five) != while_training.ground_truth(whole)
+    assert while_training.ground_truth(model, five) != while_training.ground_truth(model, whole)
     assert while_training.spread(range(4), 4) == [0, 1, 2, 3]
 
 

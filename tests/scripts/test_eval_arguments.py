@@ -48,4 +48,5 @@ def test_several_graphs_are_one_argument(shell, arguments):
 def test_a_checkpoint_is_one_of_training(shell, arguments):
     given = arguments(shell.script("eval", GRAPH="training", CHECKPOINT="model.ckpt-5"))
     assert {"training", "model.ckpt-5"} < set(given)
-    assert "give only one" in shell.the_error(shell.script("eval", GRAPH="best", CHECKPOINT="model.ckpt-5"))
+    refused = shell.the_error(shell.script("eval", GRAPH="best", CHECKPOINT="model.ckpt-5"))
+    assert 'give only one of them, or both like this: GRAPH="best model.ckpt-5"' in refused

@@ -42,6 +42,18 @@ def test_the_newest_are_kept_and_the_start_of_training(tmp_path):
     assert [Path(path).name for path in state.all_model_checkpoint_paths] == names(tmp_path)
 
 
+def test_a_checkpoint_is_named_after_the_step_that_is_in_it(tmp_path):
+    """Other processes take training further between the step that is known here and what is written."""
+    with toy.toy(tmp_path) as training:
+        for _ in range(3):
+            training.step()
+        prefix = training.writer.save(training.session, step=1)
+    assert prefix == tmp_path / "model.ckpt-3"
+    assert names(tmp_path) == ["model.ckpt-3"]
+    assert checkpoint.read(prefix)["global_step"] == 3
+    assert not any(".unfinished" in name for name in files_of(tmp_path))
+
+
 def test_while_training_goes_badly_none_is_removed(tmp_path):
     with toy.toy(tmp_path, kept=1) as training:
         training.steps(1)

@@ -73,6 +73,14 @@ def test_what_is_not_known_to_be_good_is_kept_aside(folder):
     assert checkpoint.read(folder / "model.ckpt-60.diverged")["x"] == 0
 
 
+def test_what_a_run_started_from_is_never_set_aside_and_how_to_go_back_is_said(folder):
+    said = str(divergence.error("the loss is nan at step 61", [b"139"], folder, well_until=59, first_step=60))
+    assert said.startswith("the loss is nan at step 61, with images 139; it was the first step of this run, so look at")
+    assert "training goes on from model.ckpt-60; to go back to model.ckpt-40, move " in said
+    assert said.endswith("model.ckpt-60.* away")
+    assert checkpoint.newest(folder).name == "model.ckpt-60"
+
+
 def test_the_last_checkpoint_is_never_set_aside(tmp_path):
     checkpoint.write(checkpoint.at_step(tmp_path, 60), {"x": np.zeros(1)})
     assert "goes on from model.ckpt-60" in str(divergence.error("x", [], tmp_path, well_until=1))

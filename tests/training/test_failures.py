@@ -49,6 +49,21 @@ def test_records_that_are_whole_are_read(home):
     assert read_all(home) == 15
 
 
+def test_an_image_that_cannot_be_decoded_is_told_with_where_the_records_are(home):
+    pattern = home.dataset("limited").folder / home.dataset("limited").records_pattern("train")
+    reader = f"tf_record_input_reader {{ input_path: '{pattern}' }} "
+    reader += f"label_map_path: '{home.dataset('limited').label_map}'"
+    pipeline = pipelines.parse(f"train_input_reader {{ {reader} }}")
+    training = home.model("x").training
+    with tf.Graph().as_default(), tf.Session() as session, pytest.raises(WorldError) as failed:
+        with failures.in_one_line(pipeline, training):
+            session.run(tf.image.decode_jpeg(b"no picture"))
+    assert str(pattern) in str(failed.value)
+    assert "make dataset-limited" in str(failed.value)
+    assert str(failed.value).endswith("goes on from model.ckpt-40")
+    assert "\n" not in str(failed.value)
+
+
 @pytest.mark.parametrize("how", ["flipped", "cut off"])
 def test_a_damaged_record_is_named_with_what_helps(home, how):
     damaged = home.dataset("limited").record("train", 1)

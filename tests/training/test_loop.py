@@ -18,6 +18,7 @@ from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.errors import WorldError
 from todus.training import loop
+from todus.training.plan import Outcome, Settings
 from todus.zoo import pipeline as zoo_pipeline
 
 GOOD = "initial_learning_rate: 0.001 schedule { step: 900 learning_rate: 0.0001 }"
@@ -47,7 +48,7 @@ def pipeline_for(home: layout.Home, start: Path, schedule: str) -> pipelines.Pip
 def diverged(zoo_log, zoo_home: layout.Home, tmp_path_factory) -> Diverged:
     folder = tmp_path_factory.mktemp("diverging") / "training"
     start = checkpoint.copy(checkpoint.at_step(zoo_home.model(NAME).training, 0), folder)
-    settings = loop.Settings(100, save_steps=2)
+    settings = Settings(100, save_steps=2)
     with pytest.raises(WorldError) as failed:
         loop.run(pipeline_for(zoo_home, start, DIVERGING), folder, start, settings)
     return Diverged(folder, str(failed.value), (folder / layout.TRAIN_LOG).read_text())
@@ -105,9 +106,43 @@ class Busy:
 def test_a_watcher_sees_whole_checkpoints_and_a_signal_does_not_wait_for_it(diverged, zoo_home, capsys):
     start, watcher = checkpoint.newest_intact(diverged.folder), Busy()
     pipeline = pipeline_for(zoo_home, start, GOOD)
-    outcome = loop.run(pipeline, diverged.folder, start, loop.Settings(100), [watcher])
-    assert outcome == loop.Outcome(7, "SIGTERM")
+    outcome = loop.run(pipeline, diverged.folder, start, Settings(100), [watcher])
+    assert outcome == Outcome(7, "SIGTERM")
     assert watcher.seen == [(4, "model.ckpt-4"), (7, "model.ckpt-7")]
     assert checkpoint.newest(diverged.folder).name == "model.ckpt-7"
     assert checkpoint.read(checkpoint.newest(diverged.folder))["global_step"] == 7
     assert "step 7: loss" in capsys.readouterr().out
+
+
+def start_in(folder: Path, home: layout.Home) -> Path:
+    return checkpoint.copy(checkpoint.at_step(home.model(NAME).training, 0), folder)
+
+
+def test_the_end_of_the_data_ends_training_and_all_steps_are_saved(zoo_log, zoo_home, tmp_path):
+    start = start_in(tmp_path, zoo_home)
+    pipeline = pipeline_for(zoo_home, start, GOOD)
+    pipeline.train_input_reader.num_epochs = 1
+    pipeline.train_config.batch_size = 16
+    outcome = loop.run(pipeline, tmp_path, start, Settings(100))
+    assert outcome.stopped_by.startswith("the end of the data (num_epochs")
+    assert 0 < outcome.step < 100
+    assert checkpoint.newest(tmp_path).name == f"model.ckpt-{outcome.step}"
+
+
+def test_what_was_learnt_before_a_damaged_record_is_saved(zoo_log, zoo_home, tmp_path):
+    start = start_in(tmp_path / "training", zoo_home)
+    pipeline = pipeline_for(zoo_home, start, GOOD)
+    reader = pipeline.train_input_reader
+    reader.shuffle, reader.num_readers, reader.num_epochs = False, 1, 1
+    (pattern,) = reader.tf_record_input_reader.input_path
+    whole = [record for path in sorted(tf.io.gfile.glob(pattern)) for record in tf.io.tf_record_iterator(path)]
+    records = tmp_path / "records"
+    with tf.io.TFRecordWriter(str(records)) as writer:
+        for record in [*whole[:12], b"no example"]:
+            writer.write(record)
+    reader.tf_record_input_reader.input_path[:] = [str(records)]
+    with pytest.raises(WorldError, match="training goes on from model.ckpt-[1-6]$") as failed:
+        loop.run(pipeline, tmp_path / "training", start, Settings(100))
+    assert str(records) in str(failed.value)
+    reached = checkpoint.newest(tmp_path / "training")
+    assert checkpoint.read(reached)["global_step"] == checkpoint.step_of(reached) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,31 @@ def test_the_writers_of_a_folder_share_one_file(tmp_path):
     training, evaluation = EventWriter(tmp_path), EventWriter(tmp_path)
     training.start(40)
     training.scalars(60, {"loss/total": 2.5, "learning_rate": 0.01})
-    evaluation.scalar(60, "AP", 0.25)
+    evaluation.scalars(60, {"AP": 0.25})
     training.flush()
     found = events(tmp_path)
     values = {(event.step, value.tag): value.simple_value for event in found for value in event.summary.value}
     assert values == pytest.approx({(60, "loss/total"): 2.5, (60, "learning_rate"): 0.01, (60, "AP"): 0.25})
     assert [event.step for event in found if event.session_log.status == tf.SessionLog.START] == [40]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorFlow's own thread
+def test_where_events_cannot_be_written_training_goes_on_and_it_is_said_once(tmp_path, capsys):
+    writer = EventWriter(tmp_path)
+    writer.scalars(1, {"loss/total": 2.5})
+    writer.flush()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))  # as with a full disk
+    try:
+        for step in range(20):
+            writer.image(step, "batch/0", np.random.default_rng(step).integers(0, 256, [20, 20, 3]).astype(np.uint8))
+            writer.flush()
+        EventWriter(tmp_path).scalars(60, {"AP": 0.25})
+        EventWriter(tmp_path).flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["TensorBoard's curves end here"]
 
 
 def test_a_picture_is_what_it_was(tmp_path):

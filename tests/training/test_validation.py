@@ -6,6 +6,7 @@ The figures are made up here; that they are those of the checkpoint is for tests
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,45 @@ def test_a_resumed_run_knows_the_best_and_does_not_evaluate_its_start_again(mode
     newest = written(model, 200)
     first.at_checkpoint(200, newest)
 
-    resumed = watcher(model, {300: 0.25}, rule=StoppingRule(patience=1))
+    resumed = watcher(model, {300: 0.25, 400: 0.27}, rule=StoppingRule(patience=3))
     assert resumed.at_start(200, newest) is None
-    assert resumed.at_checkpoint(300, written(model, 300)) == "PATIENCE: AP has not risen for one evaluation"
+    assert resumed.at_checkpoint(300, written(model, 300)) is None
+    stopped = resumed.at_checkpoint(400, written(model, 400))
+    assert stopped == "PATIENCE: AP has not risen for 3 evaluations", "that of step 200 counts too"
     assert best.read(model).step == 100
+
+
+def test_patience_begins_anew_with_training(model: layout.Model) -> None:
+    first = watcher(model, {0: 0.1, 100: 0.3, 200: 0.2})
+    for step, show in ((0, first.at_start), (100, first.at_checkpoint), (200, first.at_checkpoint)):
+        show(step, written(model, step))
+    again = watcher(model, {0: 0.1, 100: 0.2}, rule=StoppingRule(patience=2))
+    again.at_start(0, written(model, 0))
+    assert again.at_checkpoint(100, written(model, 100)) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorFlow's own thread
+def test_on_a_full_disk_training_goes_on(model: layout.Model, capsys) -> None:
+    validation = watcher(model, {0: 0.1, 100: 0.3})
+    validation.at_start(0, written(model, 0))
+    hundred = written(model, 100)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        assert validation.at_checkpoint(100, hundred) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().out
+    assert "evaluations.json could not be written" in said
+    assert "best/model.ckpt-100 could not be written" in said
+    assert (best.read(model).step, best_weights(model)) == (0, 0), "the one before is still there"
+
+
+def test_the_best_is_the_one_of_the_note_while_there_are_two(model: layout.Model) -> None:
+    watcher(model, {200: 0.1}).at_start(200, written(model, 200))
+    assert best_weights(model) == 200
+    checkpoint.copy(written(model, 300), model.best)  # killed before the note was written
+    assert best_weights(model) == 200
 
 
 def test_a_start_that_is_another_than_the_one_evaluated_is_evaluated(model: layout.Model) -> None:

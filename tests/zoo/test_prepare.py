@@ -384,10 +384,6 @@ def test_what_is_next_depends_on_what_is_known_already(unpacked, limited, home, 
     put_checkpoint(unpacked, 7)
     prepare.say_what_is_next(unpacked)
     assert capsys.readouterr().out == f"next: make eval {there}\n"
-    make(unpacked, limited, home, Settings(quantize=True))
-    capsys.readouterr()
-    prepare.say_what_is_next(unpacked)
-    assert f"make train cannot do yet; run: make model {there} QUANTIZE=0\n" in capsys.readouterr().out
 
 
 def put_split(dataset: Dataset, split: str) -> None:

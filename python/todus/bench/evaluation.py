@@ -112,14 +112,33 @@ def run(job: str, graph: Path, truth: Path, folder: Path, output: Path) -> Run:
 
 
 def require_equal(theirs: list[dict], ours: list[dict]) -> None:
-    """Raise WorldError unless both sides have the same detections, in the same order."""
-    keys = [[(result["image_id"], result["category_id"]) for result in side] for side in (theirs, ours)]
-    if keys[0] != keys[1]:
+    """Raise WorldError unless both sides have the same detections of every image; near ties may change places."""
+    if len(theirs) != len(ours):
         raise WorldError(f"the detections differ: {len(theirs)} of the original's way, {len(ours)} of Todus")
-    boxes, scores = (np.array([[r[name] for r in side] for side in (theirs, ours)]) for name in ("bbox", "score"))
-    box, score = (float(np.abs(values[0] - values[1]).max(initial=0)) for values in (boxes, scores))
-    if box > EQUAL_BOXES or score > EQUAL_SCORES:
-        raise WorldError(f"the detections differ by {box:.2g} pixels and {score:.2g} in score")
+    wanted, found = (by_image_and_category(side) for side in (theirs, ours))
+    for (image, category), rows in wanted.items():
+        left = found.get((image, category), [])
+        for number, row in enumerate(rows, start=1):
+            match = next((one for one in left if _are_equal(row, one)), None)
+            if match is None:
+                raise WorldError(
+                    f"the detections differ: of image {image} and category {category}, Todus has none like number "
+                    f"{number} of the original's way, score {row['score']:.6f}, box {row['bbox']}"
+                )
+            left.remove(match)
+
+
+def by_image_and_category(results: list[dict]) -> dict[tuple, list[dict]]:
+    """The detections of each image and category, best first as they come."""
+    sorted_out: dict[tuple, list[dict]] = {}
+    for result in results:
+        sorted_out.setdefault((result["image_id"], result["category_id"]), []).append(result)
+    return sorted_out
+
+
+def _are_equal(one: dict, other: dict) -> bool:
+    box = np.abs(np.subtract(one["bbox"], other["bbox"])).max()
+    return bool(box <= EQUAL_BOXES and abs(one["score"] - other["score"]) <= EQUAL_SCORES)
 
 
 def table(images: int, theirs: list[Run], ours: list[Run]) -> str:

@@ -11,7 +11,7 @@ and nowhere else in Todus is `object_detection` imported:
     graph_mode.py        `tf`, prepared
     detection_model.py   build a detector's graph for inference; its variables
     training_graph.py    the loss, the train op and the input pipeline of a detector
-    hard_examples.py, convolution_gradient.py    the same step in less time
+    hard_examples.py     an SSD's hard-example miner, the same in less time
     synchronous_optimizer.py  have the API's optimizer wait for the gradients of all replicas
     exporter.py          frozen graph, SavedModel and checkpoint
     tflite_exporter.py   the graph that TensorFlow Lite's converter takes

@@ -5,10 +5,9 @@ Source: object_detection/inputs.py (train_input), object_detection/model_lib.py 
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
-from todus.bridge import convolution_gradient, detection_model, hard_examples
+from todus.bridge import detection_model, hard_examples
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.bridge.pipeline import Pipeline
@@ -61,8 +60,7 @@ def build(pipeline: Pipeline, faster: bool = True) -> TrainingGraph:
     features, labels, data_wait = _next_batch(pipeline)
     kept = _KeepsLosses(pipeline, faster)
     model_fn = model_lib.create_model_fn(kept.build, config_util.create_configs_from_pipeline_proto(pipeline))
-    with convolution_gradient.faster() if faster else nullcontext():
-        spec = model_fn(features, dict(labels), "train")
+    spec = model_fn(features, dict(labels), "train")
     return TrainingGraph(
         train_op=spec.train_op,
         loss=spec.loss,

@@ -44,8 +44,8 @@ def convert(
     checkpoint_name: str = "",
     form: Form = DEFAULT,
     threshold: float | None = None,
-) -> None:
-    """Write the ONNX file of `model` and tell what is in it.
+) -> Facts:
+    """Write the ONNX file of `model`, tell what is in it, and return what has to be known of it.
 
     Args:
       graph: "" for a checkpoint of training/, the newest unless `checkpoint_name` says which; best, exported, or
@@ -68,6 +68,7 @@ def convert(
     write(model, whole, source)
     progress.made(model.onnx, started)
     tell_how_to_use(facts, form)
+    return facts
 
 
 def for_suppression(facts: Facts, form: Form) -> Facts:
@@ -127,11 +128,16 @@ def main() -> None:
         arguments.opset,
         arguments.preprocess,
     )
-    convert(model, arguments.graph, arguments.checkpoint, form, arguments.threshold)
+    facts = convert(model, arguments.graph, arguments.checkpoint, form, arguments.threshold)
+    progress.next_step(next_step(model, facts, form))
+
+
+def next_step(model: Model, facts: Facts, form: Form) -> str:
+    from todus.converting import onnx_report
+
     if form.nms == TENSORRT:
-        progress.next_step(f"trtexec --onnx={model.onnx.name} --saveEngine={model.name}.engine (on the device)")
-    else:
-        progress.next_step(f"{command.for_model('eval', model)} GRAPH=onnx")
+        return f"{onnx_report.trtexec(model, facts, form)} (on the device)"
+    return f"{command.for_model('eval', model)} GRAPH=onnx"
 
 
 def parse_arguments() -> argparse.Namespace:

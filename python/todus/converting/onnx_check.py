@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from todus.bridge.graph_mode import tf
 from todus.converting import greedy_suppression, onnx_graph, onnx_runner
 from todus.converting.onnx_facts import BOXES, CLASSES, COUNT, IMAGE, ONNX, RAW_BOXES, RAW_SCORES, SCORES, Form
+from todus.converting.quiet import quiet
 from todus.errors import WorldError
 from todus.exporting.tflite_facts import Facts
 
@@ -50,7 +51,9 @@ def require_agreement(
     fed = feeder(image)
     feeder.close()
     found = onnx_runner.session(without_suppression(model)).run([RAW_BOXES, RAW_SCORES], {IMAGE: fed})
-    distance = Distance(*(_distance(*pair) for pair in zip(onnx_graph.run(graph, fed), found, strict=True)))
+    with quiet():
+        expected = onnx_graph.run(graph, fed)
+    distance = Distance(*(_distance(*pair) for pair in zip(expected, found, strict=True)))
     allowed = tolerance(facts)
     if not distance.largest <= allowed:  # not a number is no agreement
         raise DisagreementError(
@@ -58,8 +61,7 @@ def require_agreement(
             f"{distance.scores:.2g} of their spread, where {allowed:g} is allowed; it was not kept"
         )
     if form.nms == ONNX:
-        expected = greedy_suppression.suppressed(found[0][0], found[1][0], facts)
-        _require_detections(model, fed, expected)
+        _require_detections(model, fed, greedy_suppression.suppressed(found[0][0], found[1][0], facts))
     return distance
 
 

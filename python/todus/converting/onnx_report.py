@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from todus.converting.onnx_facts import FLOAT, NCHW, NONE, TENSORRT, Form
+from todus.converting.onnx_facts import FLOAT, IMAGE, NCHW, NONE, TENSORRT, Form
 from todus.exporting.tflite_facts import Facts
+from todus.layout import Model
 
 
 def summary(facts: Facts, form: Form) -> Iterator[str]:
     yield f"image: {_type(facts, form)} {_shape(facts, form)}, RGB"
     yield from _outputs(facts, form)
     yield f"opset {form.opset}; labels, thresholds and normalisation are in its metadata, as JSON"
+    if form.nms == TENSORRT and form.input != FLOAT:
+        yield "TensorRT takes uint8 from 8.5 on; INPUT=float is for older ones"
     if facts.is_quantized:
         yield "in 8 bits (QuantizeLinear, DequantizeLinear; uint8, as onnxruntime takes it; TensorRT takes int8 only)"
+
+
+def trtexec(model: Model, facts: Facts, form: Form) -> str:
+    """The command that builds TensorRT's engine; not tried by us."""
+    built = f"trtexec --onnx={model.onnx.name} --saveEngine={model.name}.engine"
+    if form.images and not form.preprocess:
+        return built
+    size = (facts.height, facts.width)
+    shape = "x".join(map(str, (1, 3, *size) if form.layout == NCHW else (1, *size, 3)))
+    return f"{built} {' '.join(f'--{which}Shapes={IMAGE}:{shape}' for which in ('min', 'opt', 'max'))}"
 
 
 def _type(facts: Facts, form: Form) -> str:

@@ -48,18 +48,19 @@ def choose(model: Model, graph: str, checkpoint_name: str) -> Source:
     Raises:
       UserError: there is no such checkpoint.
     """
+    if checkpoint_name and graph not in CHECKPOINTS:
+        raise UserError(f"GRAPH={graph} and CHECKPOINT={checkpoint_name} name different things; give only one of them")
+    prepared.require_model(model)
     if graph == PRETRAINED:
-        prepared.require_model(model)
         source = _of_the_zoo(model)
     elif graph == EXPORTED:
-        prepared.require_model(model)
         source = _exported(model)
-    elif graph in (*CHECKPOINTS, checkpoint.BEST):
-        source = _of_training(model, checkpoint_name or graph.replace("training", "").replace("checkpoint", ""))
+    elif graph == checkpoint.BEST:
+        source = _of_training(model, graph)
+    elif graph in CHECKPOINTS:
+        source = _of_training(model, checkpoint_name)
     else:
         raise UserError(f"GRAPH={graph}: ONNX is made of a checkpoint; GRAPH takes best, {EXPORTED}, {PRETRAINED}")
-    if checkpoint_name and graph in (PRETRAINED, EXPORTED):
-        raise UserError(f"GRAPH={graph} and CHECKPOINT={checkpoint_name} name different things; give only one of them")
     require_expressible(source.pipeline)
     start.require_ranges(model, source.pipeline, source.prefix)
     return source
@@ -67,7 +68,7 @@ def choose(model: Model, graph: str, checkpoint_name: str) -> Source:
 
 def _of_training(model: Model, name: str) -> Source:
     pipeline = prepared.require_exportable(model)
-    prefix = checkpoint.chosen(model.training, name)
+    prefix = checkpoint.chosen(model.training, name, f"run {command.for_model('model', model)}")
     return Source(prefix.name, pipeline, prefix, label_map.read(model.label_map))
 
 

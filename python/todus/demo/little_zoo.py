@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from todus import checkpoint, command, layout, progress
+from todus import checkpoint, command, files, layout, progress
 from todus.bridge import pipeline as pipelines
 from todus.coco import dataset as coco_dataset
 from todus.coco import label_map
@@ -77,6 +77,7 @@ def train_from_scratch(pipeline: pipelines.Pipeline, home: Home, folder: Path, s
     """
     from todus.demo import zoo_archive
     from todus.training import loop
+    from todus.training.plan import Settings
     from todus.zoo import learning_rate
 
     start = checkpoint.newest(folder)
@@ -93,7 +94,9 @@ def train_from_scratch(pipeline: pipelines.Pipeline, home: Home, folder: Path, s
     learning_rate.fit_to_steps(ready, steps)
     if checkpoint.step_of(start) < steps:
         progress.say(f"training the little zoo model to step {steps}: some two minutes on two cores")
-        if loop.run(ready, folder, start, loop.Settings(steps, save_seconds=SAVE_EVERY)).stopped_by:
+        with files.locked(folder):
+            outcome = loop.run(ready, folder, start, Settings(steps, save_seconds=SAVE_EVERY))
+        if outcome.stopped_by:
             raise KeyboardInterrupt
     return checkpoint.newest(folder)
 

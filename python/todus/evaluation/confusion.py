@@ -8,7 +8,8 @@ import numpy as np
 
 from todus.evaluation.matching import Pair
 
-NOTHING = "nothing"  # the row of detections where no object is, the column of objects that were missed
+# The row of detections where no object is, the column of objects that were missed; no category is called so.
+NOTHING = "(nothing)"
 
 
 def matrix(pairs: Iterable[Pair], categories: Sequence[Mapping]) -> tuple[list[str], np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from todus import progress
+from todus.coco.records import workers
 from todus.evaluation import scoring
 from todus.evaluation.detectors.detector import Detector
 from todus.evaluation.detectors.image_reader import read_image
 
 AHEAD = 2  # batches for each thread that may wait for their turn
+IN_MEMORY = 128  # images that may be, where there are many cores
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -33,23 +35,31 @@ def detect_files(detector: Detector, images: Sequence[tuple[dict, Path]], catego
       UserError: a file is not an image.
     """
     category_ids = {category["name"]: category["id"] for category in categories}
-    threads = (os.cpu_count() or 1) + 1  # one reads while the others' graph keeps the cores busy
+    threads = reading_threads(detector, workers.cores())
+    turn = threading.Semaphore(detector.at_once)
 
     def detect(batch: Sequence[tuple[dict, Path]]) -> list[dict]:
         pixels = [read_image(path) for _, path in batch]
+        with turn:
+            found = detector.detect(pixels)
         results = []
-        for (image, _), size, detections in zip(batch, pixels, detector.detect(pixels), strict=True):
-            height, width = size.shape[:2]
+        for (image, _), its_pixels, detections in zip(batch, pixels, found, strict=True):
+            height, width = its_pixels.shape[:2]
             results += scoring.to_results(image["id"], width, height, detections, category_ids)
         return results
 
     results = []
-    batches = list(in_batches(images, detector.batch_size, threads))
+    batches = list(in_batches(images, detector.batch_size, min(threads, detector.at_once + 1)))
     with progress.Progress("detect", len(images), "image") as bar:
         for batch, found in zip(batches, in_threads(detect, batches, threads), strict=True):
             results += found
             bar.advance(len(batch))
     return results
+
+
+def reading_threads(detector: Detector, cores: int) -> int:
+    """One for each core, and one that reads while they are busy; no more than memory has room for."""
+    return max(detector.at_once + 1, min(cores + 1, IN_MEMORY // detector.batch_size))
 
 
 def in_batches(items: Sequence[Item], most: int, threads: int) -> Iterator[Sequence[Item]]:

@@ -4,7 +4,8 @@
     python -m todus.evaluation.evaluate --model-dir model/NAME --graph pretrained    the zoo's checkpoint, all classes
     python -m todus.evaluation.evaluate --model-dir model/NAME --graph exported      inference-graph/, also saved-model
     python -m todus.evaluation.evaluate --model-dir model/NAME --graph best          the best checkpoint while training
-    python -m todus.evaluation.evaluate --model-dir model/NAME --graph FILE.pb       any frozen graph
+    python -m todus.evaluation.evaluate --model-dir model/NAME --graph tflite        NAME.tflite; onnx: NAME.onnx
+    python -m todus.evaluation.evaluate --model-dir model/NAME --graph FILE          any frozen graph, .tflite, .onnx
     python -m todus.evaluation.evaluate --model-dir model/NAME --graph "pretrained training"     side by side
 
 Checkpoints are evaluated with a score threshold of 1e-8; a frozen graph has its own baked in. Categories are matched
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from todus import command, markdown, progress
+from todus.errors import UserError
 from todus.evaluation import detection, graphs, report, scoring, stored_detections, validation_set
 from todus.evaluation.detectors import Detector
 from todus.evaluation.graphs import Graph
@@ -32,6 +34,8 @@ from todus.layout import Model
 from todus.zoo import prepared
 
 NOTEWORTHY_THRESHOLD = 0.01  # scores below it hardly count
+MOST_BESIDE = 6  # evaluations whose columns fit a terminal
+FEW = 5  # names that fit in a message
 
 
 def evaluate(model: Model, graph: str, checkpoint_name: str, categories: str = "") -> dict[str, dict]:
@@ -53,8 +57,8 @@ def evaluate(model: Model, graph: str, checkpoint_name: str, categories: str = "
     whole, names = {}, [entries.name_of(one.name, only) for one in wanted]
     for one in wanted:
         whole = evaluate_one(model, one, validation, only)
-    if len(names) > 1:
-        show_side_by_side({name: whole[name] for name in names})
+    latest = [name for name, entry in whole.items() if entry["only"] == only][-MOST_BESIDE:]
+    show_side_by_side({name: whole[name] for name in (names if len(names) > 1 else latest) if name in whole})
     return whole
 
 
@@ -62,7 +66,10 @@ def evaluate_one(model: Model, graph: Graph, validation: ValidationSet, only: Se
     """Evaluate one graph, on the categories `only` if any are given; returns the whole report."""
     started = time.monotonic()
     on_some = f", only {', '.join(only)}" if only else ""
-    progress.say(f"evaluating {graph.name} on {len(validation.images)} images of dataset {validation.name}{on_some}")
+    weights = "" if graph.weights in ("", graph.name) else f" ({graph.weights})"
+    images = f"{len(validation.images)} images of dataset {validation.name}"
+    progress.say(f"evaluating {graph.name}{weights} on {images}{on_some}")
+    graph.complete()  # before what it is made of is read
     made_of = stored_detections.origin_of(model, graph, validation)
     stored = detected(model, graph, validation, made_of)
     if only:
@@ -80,19 +87,38 @@ def evaluate_one(model: Model, graph: Graph, validation: ValidationSet, only: Se
 
 
 def detected(model: Model, graph: Graph, validation: ValidationSet, made_of: dict) -> Stored:
-    """What `graph` detects: as kept from when it was `made_of` the same (see stored_detections), or anew."""
+    """What `graph` detects: as kept from when it was `made_of` the same (see stored_detections), or anew.
+
+    Raises:
+      UserError: it knows none of the dataset's categories.
+    """
     stored = stored_detections.read(model, graph, made_of)
     if stored is not None:
         progress.say(f"detections of {graph.name} reused: nothing that they depend on has changed")
         return stored
     detector = graph.open()
     try:
+        require_common_categories(graph, detector, validation)
         results = detection.detect_files(detector, validation.images, validation.annotations["categories"])
     finally:
         detector.close()
     stored = Stored(results, detector.score_threshold)
     stored_detections.write(model, graph, made_of, stored)
     return stored
+
+
+def require_common_categories(graph: Graph, detector: Detector, validation: ValidationSet) -> None:
+    known = detector.label_map.names.values()
+    if set(known).isdisjoint(validation.category_names):
+        raise UserError(
+            f"{graph.name} detects {_few(known)}, and none of the categories of dataset {validation.name} "
+            f"({_few(validation.category_names)}); correct the labels.txt beside it, or name another GRAPH"
+        )
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
 
 
 def measure(detector: Detector, annotations: dict, images: Sequence[tuple[dict, Path]]) -> tuple[Scores, list[dict]]:
@@ -120,6 +146,8 @@ def show(scores: Scores, score_threshold: float | None) -> None:
 
 
 def show_side_by_side(evaluated: dict[str, dict]) -> None:
+    if len(evaluated) < 2:
+        return
     progress.say("\nside by side, in percent:")
     _show_table(figures.side_by_side(evaluated))
     progress.say("")
@@ -145,7 +173,7 @@ def parse_arguments() -> argparse.Namespace:
         "--graph",
         default="",
         metavar="GRAPH",
-        help=f"{', '.join(filter(None, graphs.NAMED))}, a checkpoint, or a frozen graph's path; several with spaces",
+        help=f"{', '.join(filter(None, graphs.NAMED))}, a checkpoint, or a file; several with spaces",
     )
     parser.add_argument(
         "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"

@@ -85,7 +85,8 @@ def _kinds() -> str:
 
 
 def _checkpoint(model: Model, name: str) -> Graph:
-    prefix = checkpoint.chosen(model.training, str(Path(name).expanduser()) if "/" in name else name)
+    plain = str(Path(name).expanduser()) if "/" in name else name
+    prefix = checkpoint.chosen(model.training, plain, f"run {command.for_model('model', model)}")
     folder = prefix.parent.resolve()
     if folder == model.training.resolve():
         return _weights_of(model, model.training / prefix.name, prefix.name)
@@ -255,8 +256,7 @@ KINDS: dict[str, Callable[[Model, Path], Graph]] = {
 
 
 def labels_of(path: Path, class_count: int | None, cut: LabelMap) -> LabelMap:
-    """The categories of a frozen graph or SavedModel anywhere: of the labels.txt beside it, else told by how many classes
-    it has.
+    """Those of a frozen graph or SavedModel: of the labels.txt beside it, else told by how many classes there are.
 
     Raises:
       UserError: there is none, and neither COCO nor the model's dataset has as many.

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from todus.errors import UserError
+
+if TYPE_CHECKING:
+    from todus.evaluation.detectors import Detections
 
 # The 12 lines of COCO's summary, in COCOeval.stats' order. Source: pycocotools/cocoeval.py (summarize).
 SUMMARY = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
@@ -42,7 +46,9 @@ class Scores:
     curves: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def to_results(image_id: int, width: int, height: int, detections: object, category_ids: dict[str, int]) -> list[dict]:
+def to_results(
+    image_id: int, width: int, height: int, detections: Detections, category_ids: dict[str, int]
+) -> list[dict]:
     """Detections of one image in COCO's results format; those of categories not in `category_ids` are left out.
 
     Returns:

@@ -36,7 +36,7 @@ def origin_of(model: Model, graph: Graph, validation: ValidationSet) -> dict:
 
 
 def _as_they_are(validation: ValidationSet) -> str:
-    """A digest of the image files' names, sizes and times: to read thousands of them would take as long as to detect."""
+    """A digest of the image files' names, sizes and times; their bytes would take too long to read."""
     known = ((path.name, path.stat()) for _, path in validation.images)
     lines = (f"{name} {stat.st_size} {stat.st_mtime_ns}\n" for name, stat in known)
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
@@ -52,12 +52,6 @@ def read(model: Model, graph: Graph, wanted: dict) -> Stored | None:
         return Stored(json.loads(path.read_bytes()), note["score_threshold"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-
-
-def remove(model: Model, name: str) -> None:
-    """Remove the detections of the graph that the report calls `name`, the note first."""
-    model.detections_origin(name).unlink(missing_ok=True)
-    model.detections(name).unlink(missing_ok=True)
 
 
 def write(model: Model, graph: Graph, made_of: dict, stored: Stored) -> None:

@@ -45,7 +45,8 @@ class ValidationSet:
 
     def only(self, names: Iterable[str]) -> ValidationSet:
         """The same images with the objects of some categories only."""
-        kept = [category for category in self.annotations["categories"] if category["name"] in set(names)]
+        wanted = set(names)
+        kept = [category for category in self.annotations["categories"] if category["name"] in wanted]
         ids = {category["id"] for category in kept}
         boxes = [box for box in self.annotations["annotations"] if box["category_id"] in ids]
         return replace(self, annotations={**self.annotations, "categories": kept, "annotations": boxes})

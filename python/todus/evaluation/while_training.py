@@ -5,6 +5,7 @@ Training waits meanwhile: on a CPU both at once would take as long, and slow eac
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING
 from todus import progress
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
+from todus.errors import UserError
 from todus.evaluation import evaluate, graphs, report, validation_set
 from todus.evaluation.detectors import Detector
 from todus.evaluation.validation_set import ValidationSet
 from todus.layout import Model
+from todus.markdown import percent
 from todus.training import evaluations
-from todus.training.evaluations import Evaluations, Figures, percent
+from todus.training.evaluations import Evaluations, Figures
 from todus.training.options import PRETRAINED, Every, Options
 from todus.training.stopping import StoppingRule
 from todus.zoo import prepared
@@ -43,7 +46,7 @@ def validation(model: Model, options: Options, last_step: int) -> Validation:
     on = images(model, options.eval_images)
     every, unasked = (options.eval_every, "") if options.eval_every else (EVERY, " (EVAL_EVERY sets how often)")
     say(f"evaluating {_how_often(every)}{unasked}, on {len(on.images):,} validation images")
-    scorer, known = Scorer(model, on), evaluations.read_of(model, ground_truth(on), len(on.images))
+    scorer, known = Scorer(model, on), evaluations.read_of(model, ground_truth(model, on), len(on.images))
     until_ap = options.until_ap
     if until_ap == PRETRAINED:
         until_ap = pretrained_average_precision(model, scorer, known, say)
@@ -67,9 +70,11 @@ def spread(items: Sequence, count: int | None) -> list:
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def ground_truth(on: ValidationSet) -> str:
-    """Tells these images and their boxes from all others."""
-    return f"{on.fingerprint} {len(on.images)}"
+def ground_truth(model: Model, on: ValidationSet) -> str:
+    """Tells these images and their boxes from all others, and this detector from one that another pipeline makes."""
+    pipeline = pipelines.load(model.pipeline)
+    parts = [part.SerializeToString(deterministic=True) for part in (pipeline.model, pipeline.graph_rewriter)]
+    return f"{on.fingerprint} {len(on.images)} {hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}"
 
 
 def _how_often(every: Every) -> str:
@@ -107,15 +112,20 @@ class Scorer:
         return Figures(scores.summary["AP"], scores.summary["AP50"], round(time.monotonic() - started, 1))
 
 
-def pretrained_average_precision(
-    model: Model, scorer: Scorer, known: Evaluations, say: Callable[[str], None]
-) -> float | None:
-    """What UNTIL_AP=pretrained means: as reported or measured before on the same images, or measured now."""
+def pretrained_average_precision(model: Model, scorer: Scorer, known: Evaluations, say: Callable[[str], None]) -> float:
+    """What UNTIL_AP=pretrained means: as reported or measured before on the same images, or measured now.
+
+    Raises:
+      UserError: the images have no boxes, so that there is no average precision to reach.
+    """
     if known.pretrained is None and len(scorer.on.annotations["images"]) == known.images:
         known.pretrained = report.average_precision(model, PRETRAINED)
     if known.pretrained is None:
         say("measuring the pretrained model on them, this once")
         known.pretrained = scorer.pretrained().ap
+    if known.pretrained is None:
+        count = len(scorer.on.images)
+        raise UserError(f"UNTIL_AP={PRETRAINED}: the {count} validation images have no boxes; raise EVAL_IMAGES")
     evaluations.write(model, known)
     say(f"the pretrained model has AP {percent(known.pretrained)} on them; training stops when that is reached")
     return known.pretrained

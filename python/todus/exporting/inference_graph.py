@@ -25,7 +25,7 @@ from todus.zoo import prepared
 def export(model: Model, checkpoint_name: str) -> None:
     """Raises UserError if the model is not prepared or has no such checkpoint."""
     pipeline = prepared.require_exportable(model)
-    prefix = checkpoint.chosen(model.training, checkpoint_name)
+    prefix = checkpoint.chosen(model.training, checkpoint_name, f"run {command.for_model('model', model)}")
     if is_current(model, prefix):
         progress.already_there(model.inference_graph, f"exported from {prefix.name}")
         return

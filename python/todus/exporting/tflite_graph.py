@@ -56,7 +56,7 @@ def export(model: Model, checkpoint_name: str, settings: Settings = Settings()) 
     """
     pipeline = prepared.require_exportable(model)
     require_ssd(pipeline)
-    prefix = checkpoint.chosen(model.training, checkpoint_name)
+    prefix = checkpoint.chosen(model.training, checkpoint_name, f"run {command.for_model('model', model)}")
     start.require_ranges(model, pipeline, prefix)
     started = time.monotonic()
     progress.say(f"exporting {model.name} from {prefix.name} for TensorFlow Lite")

@@ -16,7 +16,7 @@ from todus.layout import Model
 from todus.training import running
 
 LOOK_EVERY = 0.1  # seconds
-FIRST_STEP = "first step after"  # as training/loop.py says it
+FIRST_STEP = "first step after"  # as training/steps.py says it
 COMPLAINT = "todus: "  # as command.run says why it failed
 
 

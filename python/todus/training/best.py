@@ -10,7 +10,7 @@ from todus import checkpoint, files
 from todus.layout import Model
 from todus.training.evaluations import Evaluation, Evaluations, rank
 
-NOTE = "best.json"
+NOTE = checkpoint.BEST_NOTE
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,11 @@ def is_ahead(model: Model) -> bool:
 
 
 def keep(model: Model, prefix: Path, evaluation: Evaluation, among: Evaluations) -> None:
-    """Copy `prefix` there in place of the one before, which goes last: at no time is there none."""
+    """Copy `prefix` there in place of the one before, which goes last: at no time is there none.
+
+    Raises:
+      OSError: the disk is full for instance; the one before is still there.
+    """
     files.sweep(model.best)  # of a run that was killed here
     checkpoint.copy(prefix, model.best)
     note = {

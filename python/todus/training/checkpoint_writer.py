@@ -11,11 +11,12 @@ from todus import checkpoint, files
 from todus.bridge.graph_mode import tf
 from todus.errors import TodusError, WorldError
 from todus.training.divergence import DivergedError
+from todus.training.train_log import TrainLog
 
 STATE = "checkpoint"  # the file in which TensorFlow's own tools look for the newest
 
 # That a machine of a cluster has gone, upon which the session makes itself again and the step is repeated.
-_RECOVERABLE = (tf.errors.AbortedError, tf.errors.UnavailableError)
+RECOVERABLE = (tf.errors.AbortedError, tf.errors.UnavailableError)
 
 
 class CheckpointWriter:
@@ -28,6 +29,7 @@ class CheckpointWriter:
         self.folder, self.kept = folder, kept
         self.saver = tf.train.Saver(max_to_keep=0, save_relative_paths=True)
         floats = [variable for variable in tf.global_variables() if variable.dtype.base_dtype.is_floating]
+        self._step_name = tf.train.get_global_step().op.name
         self._names = np.array([variable.op.name for variable in floats])
         self._are_finite = tf.stack([tf.reduce_all(tf.is_finite(variable)) for variable in floats])
 
@@ -37,9 +39,12 @@ class CheckpointWriter:
         self._write_state()
 
     def save(self, session: tf.Session, step: int, is_well: bool = True) -> Path:
-        """Write the checkpoint of `step`, read it back, and only then remove older ones; returns its prefix.
+        """Write a checkpoint, read it back, and only then remove older ones; returns its prefix.
+
+        It is named after the global step that was written: other processes may have raised it since.
 
         Args:
+          step: the last that is known, for what is said if nothing can be written.
           is_well: whether training goes well; none are removed otherwise.
 
         Raises:
@@ -49,10 +54,11 @@ class CheckpointWriter:
         self._require_finite(session)
         prefix = checkpoint.at_step(self.folder, step)
         try:
-            with checkpoint.unfinished(prefix) as target:
+            with checkpoint.unfinished(prefix, self._named_by_its_step) as target:
                 self.saver.save(session, str(target), write_meta_graph=False, write_state=False)
                 checkpoint.check(target)
-        except _RECOVERABLE:
+                prefix = self._named_by_its_step(target)
+        except RECOVERABLE:
             raise
         except (OSError, TodusError, tf.errors.OpError) as error:
             raise self._not_written(prefix, error) from None
@@ -60,6 +66,10 @@ class CheckpointWriter:
             self._remove_old()
         self._write_state()
         return prefix
+
+    def _named_by_its_step(self, written: Path) -> Path:
+        step = tf.train.load_checkpoint(str(written)).get_tensor(self._step_name)
+        return checkpoint.at_step(self.folder, int(step))
 
     def _require_finite(self, session: tf.Session) -> None:
         spoilt = self._names[~session.run(self._are_finite)]
@@ -85,4 +95,7 @@ class CheckpointWriter:
         there = [str(prefix.name) for prefix in checkpoint.in_order(self.folder)]
         if there:
             state = tf.train.generate_checkpoint_state_proto(str(self.folder), there[-1], there)
-            files.write_text(self.folder / STATE, text_format.MessageToString(state))
+            try:
+                files.write_text(self.folder / STATE, text_format.MessageToString(state))
+            except OSError as error:  # no reason to end: Todus itself does without
+                TrainLog(self.folder).say(f"{self.folder / STATE} could not be written ({error.strerror or error})")

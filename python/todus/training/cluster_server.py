@@ -10,6 +10,7 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from todus import progress
 from todus.bridge.graph_mode import tf
@@ -20,6 +21,8 @@ from todus.training.signals import Stop
 WAITING_LINE_EVERY = 10.0  # seconds
 LOOK_EVERY = 0.5
 CONNECTING = 2.0  # seconds that a connection may take
+
+Answer = TypeVar("Answer")
 
 
 def start(cluster: Cluster, config: tf.ConfigProto | None = None) -> tf.train.Server:
@@ -45,15 +48,15 @@ def queues(server: int) -> tuple[tf.FIFOQueue, tf.FIFOQueue]:
     return over, left
 
 
-def wait_until(is_so: Callable[[], bool], what: str, stop: Stop) -> None:
-    """Wait until `is_so()`, and say every ten seconds that it is for `what`.
+def wait_until(is_so: Callable[[], Answer], what: str, stop: Stop) -> Answer:
+    """Wait until `is_so()`, and say every ten seconds that it is for `what`; returns what `is_so` did in the end.
 
     Raises:
       KeyboardInterrupt: `stop` was asked for meanwhile.
     """
     started = time.monotonic()
     next_line = started
-    while not is_so():
+    while not (answer := is_so()):
         if stop.signal:
             raise KeyboardInterrupt
         if time.monotonic() >= next_line:
@@ -61,6 +64,7 @@ def wait_until(is_so: Callable[[], bool], what: str, stop: Stop) -> None:
             progress.say(f"waiting for {what}" + (f", {progress.human_time(waited)} so far" if waited else ""))
             next_line += WAITING_LINE_EVERY
         time.sleep(LOOK_EVERY)
+    return answer
 
 
 def wait_until_reachable(servers: Sequence[str], stop: Stop) -> None:

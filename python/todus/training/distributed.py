@@ -18,7 +18,7 @@ from todus.training.cluster import Cluster
 from todus.training.options import Options
 
 if TYPE_CHECKING:
-    from todus.training.loop import Settings
+    from todus.training.plan import Settings
     from todus.training.placement import Placement
 
 
@@ -33,16 +33,17 @@ def placed(model: Model, pipeline: Pipeline, wanted: Options, cluster: Cluster |
     from todus.training.placement import Here
 
     description = same_training.describe(pipeline, label_map.read(model.label_map), wanted.sync)
+    steps = pipeline.train_config.num_steps
     if cluster:
-        with replica.joined(cluster, description, model.training, wanted.sync) as placement:
+        with replica.joined(cluster, description, model.training, steps, wanted.sync) as placement:
             yield placement
         return
     gpus = _gpus()
     workers = wanted.workers or max(1, gpus)
     if workers > 1:
         with (
-            local_cluster.started(workers, gpus, sys.argv[1:], model.training) as cluster,
-            replica.joined(cluster, description, model.training, wanted.sync, "0" if gpus else "") as placement,
+            local_cluster.started(workers, gpus, sys.argv[1:], model.training, wanted.sync) as cluster,
+            replica.joined(cluster, description, model.training, steps, wanted.sync, "0" if gpus else "") as placement,
         ):
             yield placement
     else:
@@ -65,8 +66,18 @@ def work(model: Model, pipeline: Pipeline, settings: Settings, wanted: Options, 
     start = checkpoint.in_order(model.training)[0]  # for the shapes only: the chief restores
     with placed(model, pipeline, wanted, cluster) as placement:
         outcome = loop.run(pipeline, model.training, start, settings, placement=placement)
-    why = f"by {outcome.stopped_by}" if outcome.stopped_by else "with the chief"
-    progress.say(f"ended {why} at step {outcome.step}, after {progress.human_time(time.monotonic() - started)}")
+        why = f"by {outcome.stopped_by} " if outcome.stopped_by else "with the chief " if placement.is_over else ""
+        placement.is_over |= outcome.step >= settings.steps  # all is done, though the chief has yet to see it
+    progress.say(f"ended {why}at step {outcome.step}, after {progress.human_time(time.monotonic() - started)}")
+
+
+def dismiss(model: Model, pipeline: Pipeline, settings: Settings, wanted: Options, cluster: Cluster) -> None:
+    """Take part as the chief where no step is left, so that workers and ps, which wait for it, end."""
+    from todus.training import loop
+
+    start = checkpoint.newest(model.training)
+    with placed(model, pipeline, wanted, cluster) as placement:
+        loop.run(pipeline, model.training, start, settings, placement=placement)
 
 
 def require_possible(wanted: Options, cluster: Cluster | None) -> None:

@@ -85,11 +85,6 @@ def written(prefix: Path) -> int:
     return prefix.with_name(f"{prefix.name}.index").stat().st_mtime_ns
 
 
-def percent(value: float | None) -> str:
-    """0.2345 -> '23.5'; n/a where there are no such boxes."""
-    return "n/a" if value is None else f"{100 * value:.1f}"
-
-
 def rank(average_precision: float | None) -> float:
     """By which the better of two is told."""
     return -1.0 if average_precision is None else average_precision

@@ -22,9 +22,22 @@ def in_one_line(pipeline: Pipeline, folder: Path) -> Iterator[None]:
         yield
     except tf.errors.DataLossError as error:
         raise _damaged_record(pipeline, folder, error) from None
+    except tf.errors.InvalidArgumentError as error:
+        raise _unusable_record(pipeline, folder, error) from None
     except tf.errors.ResourceExhaustedError as error:
         first_line = error.message.strip().splitlines()[0]
         raise WorldError(f"out of memory ({first_line}); run again with a lower BATCH_SIZE") from None
+
+
+def _unusable_record(pipeline: Pipeline, folder: Path, error: tf.errors.InvalidArgumentError) -> WorldError:
+    """A record that is whole and yet no example, an image that cannot be decoded, or a number that cannot be."""
+    patterns = " ".join(pipeline.train_input_reader.tf_record_input_reader.input_path)
+    newest = checkpoint.newest(folder)
+    return WorldError(
+        f"a step failed on what it was given ({checkpoint.reason(error)}); if that is an image or a record, delete "
+        f"{patterns}, run {_make(prepared.dataset_of(pipeline))}, and train again: training goes on from "
+        f"{newest.name if newest else 'the start'}"
+    )
 
 
 def _damaged_record(pipeline: Pipeline, folder: Path, error: tf.errors.DataLossError) -> WorldError:

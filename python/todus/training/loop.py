@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from todus import command, files, layout, progress
+from todus import command, layout, progress
 from todus.bridge import training_graph
 from todus.bridge.graph_mode import tf
 from todus.bridge.pipeline import Pipeline
@@ -21,8 +20,6 @@ from todus.training.steps import Steps
 from todus.training.summaries import EventWriter
 from todus.training.train_log import TrainLog
 
-__all__ = ["Outcome", "Settings", "Watcher", "run"]
-
 
 def run(
     pipeline: Pipeline,
@@ -34,7 +31,8 @@ def run(
 ) -> Outcome:
     """Train from the checkpoint `start` until the global step is `settings.steps`.
 
-    `folder` (training/) gets checkpoints, TensorBoard's events and train.log.
+    `folder` (training/) gets checkpoints, TensorBoard's events and train.log. Two runs would write over each other's
+    checkpoints: the caller holds its lock (files.locked), unless this is a worker, which writes none.
 
     Raises:
       UserError: the start does not fit the pipeline, or the hardware does not fit `settings`.
@@ -43,7 +41,7 @@ def run(
     placement = placement or Here()
     config = session_config.make(settings.precision, settings.xla)
     log = TrainLog(folder if placement.is_chief else None)
-    with _alone_in(folder, placement), tf.Graph().as_default():
+    with tf.Graph().as_default():
         began = time.monotonic()
         with placement.devices():
             graph = training_graph.build(pipeline)
@@ -60,7 +58,10 @@ def run(
         ):
             writer = writer if placement.is_chief else None
             events = EventWriter(folder) if placement.is_chief else None
-            steps = Steps(session, graph, reached, settings, folder, writer, events, log, watchers, stop, built)
+            batches = placement.batches_per_step
+            steps = Steps(
+                session, graph, reached, settings, folder, writer, events, log, watchers, stop, built, batches
+            )
             return steps.to_the_end(start)
 
 
@@ -72,11 +73,6 @@ def _step_after(graph: TrainingGraph) -> tf.Tensor:
     """The global step when the step at hand is done; other workers may have raised it further."""
     with tf.control_dependencies([graph.train_op]):
         return tf.identity(graph.global_step.read_value())
-
-
-def _alone_in(folder: Path, placement: Placement) -> AbstractContextManager:
-    """Two runs would write over each other's checkpoints; a worker writes none."""
-    return files.locked(folder) if placement.is_chief else nullcontext()
 
 
 def _session(

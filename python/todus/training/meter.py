@@ -9,8 +9,8 @@ from todus import progress
 
 STRETCH = 100  # steps, at most, that the speed is taken from
 SMOOTHING = 0.95  # of the losses that are shown: the weight on what was before
-# How the API calls the losses of an SSD, or of both stages of a Faster R-CNN, and how they are shown.
-_SHOWN = {"classification": "classes", "localization": "boxes", "objectness": "objects", "mask": "masks"}
+# The losses that are shown, as the API calls them: of an SSD, or of both stages of a Faster R-CNN.
+_SHOWN = ("classification", "localization", "objectness", "mask")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Step:
 
     losses: the parts of `loss`, by the API's names.
     seconds: it took; `data_wait` of them it waited for its batch.
-    count: by which the global step rose meanwhile; other workers take part in that.
+    count: by which the global step rose meanwhile; other workers take part in that. Less than 1 where a parameter
+      server was started again, and training went back to a checkpoint.
     """
 
     loss: float
@@ -31,10 +32,13 @@ class Step:
 
 
 class Meter:
-    """Only steps count, so that whatever happens between two of them does not make the speed look lower."""
+    """Of all processes that train together, but for the losses and the waiting, which are those of this one.
 
-    def __init__(self, batch_size: int):
-        self.batch_size = batch_size
+    Only steps count, so that whatever happens between two of them does not make the speed look lower.
+    """
+
+    def __init__(self, images_per_step: int):
+        self.images_per_step = images_per_step
         self.last: Step | None = None
         self.loss = 0.0
         self.losses: dict[str, float] = {}
@@ -44,6 +48,8 @@ class Meter:
         """The first step is not taken for the speed: it makes the session's graph ready."""
         if self.last is None:
             self.loss, self.losses = step.loss, dict(step.losses)
+        elif step.count < 1:
+            self._stretch.clear()
         else:
             self._stretch.append(step)
         self.last = step
@@ -66,8 +72,7 @@ class Meter:
 
     @property
     def images_per_second(self) -> float:
-        """Of this process."""
-        return len(self._stretch) * self.batch_size / self._seconds
+        return self.steps_per_second * self.images_per_step
 
     @property
     def data_wait(self) -> float:
@@ -101,7 +106,9 @@ def _smoothed(before: float, now: float) -> float:
 
 
 def _short(name: str) -> str | None:
-    """`classification_loss` -> `classes`; `BoxClassifierLoss/mask_loss` -> `masks of stage 2`; None: not shown."""
+    """`BoxClassifierLoss/mask_loss` -> `mask of stage 2`; None: not shown."""
     stage, _, kind = name.rpartition("/")
-    shown = _SHOWN.get(kind.removesuffix("_loss"))
-    return f"{shown} of stage 2" if shown and stage.startswith("BoxClassifier") else shown
+    shown = kind.removesuffix("_loss")
+    if shown not in _SHOWN:
+        return None
+    return f"{shown} of stage 2" if stage.startswith("BoxClassifier") else shown

@@ -11,9 +11,13 @@ from todus.training.signals import Stop
 
 
 class Placement(Protocol):
-    """`is_chief`: whether this process initialises the variables, and writes checkpoints, events and the log."""
+    """`is_chief`: whether this process initialises the variables, and writes checkpoints, events and the log.
+
+    `batches_per_step`: of all processes together, each time that the global step rises by one.
+    """
 
     is_chief: bool
+    batches_per_step: int
 
     def devices(self) -> AbstractContextManager:
         """The context in which the training graph, its saver included, is built."""
@@ -31,6 +35,7 @@ class Here:
     """Everything in this process."""
 
     is_chief = True
+    batches_per_step = 1
 
     def devices(self) -> AbstractContextManager:
         return nullcontext()

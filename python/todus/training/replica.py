@@ -7,7 +7,7 @@ to the variables that all share: at once (asynchronously), or when those of all 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from todus import checkpoint, progress
@@ -24,15 +24,18 @@ FAREWELL = 5000  # milliseconds that saying good-bye may take
 
 
 @contextlib.contextmanager
-def joined(cluster: Cluster, description: str, folder: Path, sync: bool, gpu: str = "") -> Iterator[Replica]:
+def joined(
+    cluster: Cluster, description: str, folder: Path, steps: int, sync: bool, gpu: str = ""
+) -> Iterator[Replica]:
     """Take part in `cluster` meanwhile; a chief's end is the end of training for all.
 
     Args:
       description: of what is trained, the same in all processes (same_training.describe).
       folder: where a chief finds its checkpoints.
+      steps: at which training ends.
       gpu: the only one to be used, by TensorFlow's number; all where it is empty.
     """
-    replica = Replica(cluster, description, folder, sync, gpu)
+    replica = Replica(cluster, description, folder, steps, sync, gpu)
     try:
         if sync:
             with released_when_asked_to_stop(replica.release):
@@ -46,13 +49,15 @@ def joined(cluster: Cluster, description: str, folder: Path, sync: bool, gpu: st
 class Replica:
     """The placement of a training loop (training/placement.py) that is one of several."""
 
-    def __init__(self, cluster: Cluster, description: str, folder: Path, sync: bool, gpu: str = ""):
-        self.cluster, self.description, self.folder, self.sync = cluster, description, folder, sync
+    def __init__(self, cluster: Cluster, description: str, folder: Path, steps: int, sync: bool, gpu: str = ""):
+        self.cluster, self.description, self.folder = cluster, description, folder
+        self.steps, self.sync = steps, sync
         self.is_chief = cluster.is_chief
+        self.batches_per_step = cluster.replicas if sync else 1
         self.gpus = tf.GPUOptions(visible_device_list=gpu)
         self.server = cluster_server.start(cluster, tf.ConfigProto(gpu_options=self.gpus))
         self.session: tf.Session | None = None  # once it has taken part, the one that it does so with
-        self.is_over = False  # training, as the chief has said
+        self.is_over = False  # training, as the chief has said, or as this process has seen by itself
         self.first_step = checkpoint.step_of(checkpoint.newest(folder) or Path()) if self.is_chief else 0
 
     @contextlib.contextmanager
@@ -141,7 +146,9 @@ class SessionCreator(tf.train.SessionCreator):
         cluster_server.wait_until_reachable(replica.cluster.servers, self.stop)
         session = tf.Session(replica.server.target, replica.missing.graph, self.config)
         if replica.session is None:
-            cluster_server.wait_until(lambda: not session.run(replica.over), "the last run to end", self.stop)
+            cluster_server.wait_until(
+                lambda: not session.run(replica.over) or self._comes_too_late(session), "the last run to end", self.stop
+            )
         if replica.is_chief:
             self._initialise(session)
         else:
@@ -150,6 +157,13 @@ class SessionCreator(tf.train.SessionCreator):
         session.run(replica.begin_synchronous)
         replica.session = session
         return session
+
+    def _comes_too_late(self, session: tf.Session) -> bool:
+        """Whether this is a worker of the very run that is over, and all its steps are done."""
+        replica = self.replica
+        if replica.is_chief or self._description_if_restored(session) != replica.description:
+            return False
+        return session.run(tf.train.get_global_step(replica.missing.graph)) >= replica.steps
 
     def _initialise(self, session: tf.Session) -> None:
         """Restore the variables, unless the parameter servers still hold them from before a crash of the chief."""
@@ -186,11 +200,20 @@ class SessionCreator(tf.train.SessionCreator):
             self.scaffold.init_fn(session)
 
     def _wait_for_the_chief(self, session: tf.Session) -> None:
-        replica = self.replica
-        address = f"the chief at {replica.cluster.chief} to initialise"
-        cluster_server.wait_until(lambda: bool(replica.shared.get(session)), address, self.stop)
-        same_training.require(replica.shared.get(session), replica.description)
-        cluster_server.wait_until(lambda: not session.run(replica.missing).size, address, self.stop)
+        """First for the description: if the chief trains another model, the variables of this one never come."""
+        self._wait_for_the_same(lambda: self.replica.shared.get(session))
+        self._wait_for_the_same(lambda: self._description_if_restored(session))
+
+    def _wait_for_the_same(self, description: Callable[[], str]) -> None:
+        chief = f"the chief at {self.replica.cluster.chief} to initialise"
+        same_training.require(cluster_server.wait_until(description, chief, self.stop), self.replica.description)
+
+    def _description_if_restored(self, session: tf.Session) -> str:
+        """The chief's, which it takes away before it initialises and gives again once all is restored; else empty.
+
+        Asked for last: a parameter server that was started again has no variables yet, whatever another one says.
+        """
+        return "" if session.run(self.replica.missing).size else self.replica.shared.get(session)
 
 
 class _EndsWithTheChief(tf.train.SessionRunHook):

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 from todus import checkpoint, command, progress
 from todus.layout import Model
+from todus.markdown import percent
 from todus.training import best, evaluations, running
-from todus.training.evaluations import Evaluations, percent
+from todus.training.evaluations import Evaluations
 from todus.zoo import prepared
 
 TAIL = 64 * 1024  # bytes of train.log that are looked through
@@ -24,7 +25,7 @@ _PROGRESS = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) train: (.+)$", re.MUL
 def lines(model: Model) -> Iterator[tuple[str, str]]:
     """(what, how it stands)."""
     run = running.current(model)
-    yield "training", running_since(run) if run else "does not run"
+    yield "training", running_since(run) if run else _without_run(model)
     said = last_progress(model)
     if said:
         yield "progress", said
@@ -35,6 +36,11 @@ def lines(model: Model) -> Iterator[tuple[str, str]]:
     kept = best.read(model)
     if kept is not None:
         yield "best", f"{_shown(kept.prefix)}, AP {percent(kept.ap)} on {kept.images:,} images"
+
+
+def _without_run(model: Model) -> str:
+    workers = ", ".join(map(str, running.workers(model)))
+    return f"is led by another host; process {workers} here is a worker of it" if workers else "does not run"
 
 
 def running_since(run: running.Run) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from todus import progress
+from todus import checkpoint, progress
 from todus.bridge.graph_mode import tf
 from todus.bridge.training_graph import TrainingGraph
+from todus.errors import TodusError
 from todus.training import divergence, pictures
-from todus.training.checkpoint_writer import CheckpointWriter
+from todus.training.checkpoint_writer import RECOVERABLE, CheckpointWriter
 from todus.training.meter import Meter, Step
 from todus.training.options import Due, Every
 from todus.training.plan import Outcome, Settings, Watcher
@@ -21,6 +23,7 @@ from todus.training.train_log import TrainLog
 
 SUMMARY_STEPS = 20  # between two points of TensorBoard's curves
 PICTURE_STEPS = 500  # between two batches that are drawn for it
+END_OF_DATA = "the end of the data (num_epochs of train_input_reader in pipeline.config)"
 
 Result = TypeVar("Result")
 
@@ -41,6 +44,7 @@ class Steps:
         watchers: Sequence[Watcher],
         stop: Stop,
         built: float,
+        batches_per_step: int = 1,
     ):
         self.session, self.graph, self.settings, self.folder = session, graph, settings, folder
         self.writer, self.events, self.log, self.watchers, self.stop = writer, events, log, watchers, stop
@@ -54,7 +58,7 @@ class Steps:
             "image_ids": graph.image_ids,
             "data_wait": graph.data_wait,
         }
-        self.meter = Meter(graph.batch_size)
+        self.meter = Meter(graph.batch_size * batches_per_step)
         self.stopped_by: str | None = None
         self.step = int(self._outside_hooks(lambda session: session.run(graph.global_step)))
         self.saved_step = self.step
@@ -79,15 +83,27 @@ class Steps:
             also=self.log.note,
             quiet=self.log.is_standard_error,
         ) as bar:
-            while self.step < self.settings.steps and not self._is_stopped():
-                before = self.step
-                self._one_step()
-                bar.advance(self.step - before, note=self.meter.line(self.settings.steps - self.step))
-                self._look_around()
+            try:
+                self._all_steps(bar)
+            except RECOVERABLE:
+                raise
+            except tf.errors.OpError:  # a damaged record for instance; the variables are as the last step left them
+                self._save_in_spite_of_it()
+                raise
             self._save_last()
         if self.meter.last:
             self.log.say(f"step {self.step}: {self.meter.line(self.settings.steps - self.step)}")
         return Outcome(self.step, self.stop.signal or self.stopped_by)
+
+    def _all_steps(self, bar: progress.Progress) -> None:
+        while self.step < self.settings.steps and not self._is_stopped():
+            try:
+                self._one_step()
+            except tf.errors.OutOfRangeError:
+                self.stopped_by = END_OF_DATA
+                return
+            bar.advance(self.step - bar.done, note=self.meter.line(self.settings.steps - self.step))
+            self._look_around()
 
     def _is_stopped(self) -> bool:
         return bool(self.stop.signal or self.stopped_by) or self.session.should_stop()
@@ -131,13 +147,20 @@ class Steps:
         if self.events:
             self.events.flush()
 
+    def _save_in_spite_of_it(self) -> None:
+        """Write a checkpoint if one can be written, and show it to nobody; what went wrong is what is to be told."""
+        if self.writer and self.step != self.saved_step:
+            with contextlib.suppress(TodusError, tf.errors.OpError):
+                is_well = self.loss_watch.is_well(self.step)
+                self._outside_hooks(lambda session: self.writer.save(session, self.step, is_well))
+
     def _save(self) -> None:
         is_well = self.loss_watch.is_well(self.step)
         try:
             prefix = self._outside_hooks(lambda session: self.writer.save(session, self.step, is_well))
         except divergence.DivergedError as error:
             self._diverged(f"{error} by step {self.step}")
-        self.saved_step = self.step
+        self.step = self.saved_step = checkpoint.step_of(prefix)  # other processes may have raised it since
         self.events.flush()
         self._ask([watcher.at_checkpoint for watcher in self.watchers], prefix)
         for due in self.save_due:
@@ -155,4 +178,4 @@ class Steps:
     def _diverged(self, what: str, image_ids: Sequence[bytes] = ()) -> None:
         if not self.writer:
             raise divergence.DivergedError(f"{what}; the chief will see it too, and say what to do")
-        raise divergence.error(what, image_ids, self.folder, self.loss_watch.well_until)
+        raise divergence.error(what, image_ids, self.folder, self.loss_watch.well_until, self.loss_watch.first_step)

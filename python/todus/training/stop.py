@@ -30,7 +30,7 @@ def stop(model: Model, patience: float = PATIENCE) -> None:
     """
     run = running.current(model)
     if run is None:
-        progress.say(f"nothing trains {model.name}")
+        progress.say(_without_run(model))
         return
     before = checkpoint.newest(model.training)
     try:
@@ -41,6 +41,16 @@ def stop(model: Model, patience: float = PATIENCE) -> None:
         pass  # it has ended by itself
     _wait(model, run, patience)
     _tell(model, before)
+
+
+def _without_run(model: Model) -> str:
+    workers = " ".join(map(str, running.workers(model)))
+    if not workers:
+        return f"nothing trains {model.name}"
+    return (
+        f"another host leads this training of {model.name}: run make train-stop there, or end the worker here alone "
+        f"with: kill {workers}"
+    )
 
 
 def _wait(model: Model, run: running.Run, patience: float) -> None:

@@ -19,6 +19,10 @@ class StoppingRule:
     patience: int | None = None
     _without_rise: int = 0
 
+    def go_on_from(self, without_rise: int) -> None:
+        """Let so many evaluations of earlier runs count that stayed below the best before them."""
+        self._without_rise = without_rise
+
     def is_reached(self, average_precision: float | None) -> str | None:
         """Why to stop at this average precision, or None."""
         if self.until_ap is None or average_precision is None or average_precision < self.until_ap:

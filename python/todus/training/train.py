@@ -11,20 +11,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from todus import checkpoint, command, progress
+from todus import checkpoint, command, files, progress
 from todus.bridge.pipeline import Pipeline
+from todus.errors import UserError
 from todus.layout import Model
 from todus.training import background, best, distributed, options, parameter_server, running, stopping
 from todus.training import cluster as clusters
 from todus.training.cluster import Cluster
 from todus.training.options import Every, Options
+from todus.training.plan import Settings, Watcher
 from todus.training.quantization.start import require_ranges
 from todus.zoo import learning_rate, prepared
-
-if TYPE_CHECKING:
-    from todus.training.loop import Settings, Watcher
 
 SAVE_EVERY = Every(seconds=600.0)  # as the API's own trainer does
 
@@ -43,20 +41,30 @@ def train(model: Model, wanted: Options) -> None:
         distributed.work(model, pipeline, settings(steps, wanted), wanted, cluster)
         return
     running.require_none(model)
+    with files.locked(model.training):
+        is_over = has_reached(model, steps)
+        apply_options(pipeline, steps, wanted)
+        if is_over and cluster:
+            distributed.dismiss(model, pipeline, settings(steps, wanted), wanted, cluster)
+        if not is_over:
+            require_validation_images(model, wanted)
+        if not (is_over or wanted.background):
+            run(model, pipeline, steps, wanted, cluster)
+    if wanted.background and not is_over:
+        background.start(model, [*sys.argv[1:], "--background", "0"])
+    else:
+        say_what_is_next(model)
+
+
+def has_reached(model: Model, steps: int) -> bool:
+    """Whether there is a checkpoint of that step that is whole, which is said."""
     newest = checkpoint.newest(model.training)
     if checkpoint.step_of(newest) >= steps:  # so it seems; it may be damaged
         newest = newest_intact(model, progress.say)
-    if checkpoint.step_of(newest) >= steps:
-        progress.say(f"{newest.name} is already there: nothing to do for {steps} steps in all; raise STEPS to go on")
-        say_what_is_next(model)
-        return
-    apply_options(pipeline, steps, wanted)
-    require_validation_images(model, wanted)
-    if wanted.background:
-        background.start(model, [*sys.argv[1:], "--background", "0"])
-        return
-    run(model, pipeline, steps, wanted, cluster)
-    say_what_is_next(model)
+    if checkpoint.step_of(newest) < steps:
+        return False
+    progress.say(f"{newest.name} is already there: nothing to do for {steps} steps in all; raise STEPS to go on")
+    return True
 
 
 def apply_options(pipeline: Pipeline, steps: int, wanted: Options) -> None:
@@ -66,6 +74,8 @@ def apply_options(pipeline: Pipeline, steps: int, wanted: Options) -> None:
         learning_rate.set_learning_rate(pipeline, wanted.learning_rate)
     if wanted.batch_size:
         learning_rate.set_batch_size(pipeline, wanted.batch_size, wanted.scale_learning_rate)
+    elif wanted.scale_learning_rate:
+        raise UserError("SCALE_LEARNING_RATE=1 goes by BATCH_SIZE, which is not given; give it, or leave both out")
 
 
 def newest_intact(model: Model, say: Callable[[str], None]) -> Path:
@@ -73,6 +83,7 @@ def newest_intact(model: Model, say: Callable[[str], None]) -> Path:
 
 
 def run(model: Model, pipeline: Pipeline, steps: int, wanted: Options, cluster: Cluster | None) -> None:
+    """For who holds the lock of training/."""
     from todus.training import loop  # TensorFlow: only once it is certain that there is something to train
     from todus.training.train_log import TrainLog
 
@@ -82,7 +93,7 @@ def run(model: Model, pipeline: Pipeline, steps: int, wanted: Options, cluster: 
         f"training {model.name} from {start.name} to step {steps}, batch size {pipeline.train_config.batch_size}; "
         "building the graph takes some seconds"
     )
-    require_ranges(model, pipeline, start)
+    require_ranges(model, pipeline, start, is_locked=True)
     started = time.monotonic()
     with distributed.placed(model, pipeline, wanted, cluster) as placement:
         outcome = loop.run(
@@ -102,8 +113,6 @@ def run(model: Model, pipeline: Pipeline, steps: int, wanted: Options, cluster: 
 
 
 def settings(steps: int, wanted: Options) -> Settings:
-    from todus.training.loop import Settings
-
     every = wanted.save_every or SAVE_EVERY
     return Settings(
         steps=steps,

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from todus import progress
 from todus.layout import Model
+from todus.markdown import percent
 from todus.training import best, evaluations
-from todus.training.evaluations import Evaluation, Evaluations, Figures, percent, written
+from todus.training.evaluations import Evaluation, Evaluations, Figures, written
 from todus.training.options import Due, Every
 from todus.training.stopping import StoppingRule
 from todus.training.summaries import EventWriter
@@ -20,7 +21,7 @@ from todus.training.train_log import TrainLog
 
 
 class Validation:
-    """A Watcher (see training/loop.py) that evaluates every so often, and the checkpoint of the last step.
+    """A Watcher (see training/plan.py) that evaluates every so often, and the checkpoint of the last step.
 
     Args:
       known: what was found before on the same images; is added to.
@@ -44,10 +45,21 @@ class Validation:
 
     def at_start(self, step: int, prefix: Path) -> str | None:
         """Find out how good the checkpoint is that training starts from: what comes is compared with it."""
+        self.rule.go_on_from(self._without_rise(step))
         evaluation = self.known.of(prefix) or self._evaluate(step, prefix)
         self._keep_if_best(prefix, evaluation)
         self._begin_stretch(step)
         return self.rule.is_reached(evaluation.ap)
+
+    def _without_rise(self, step: int) -> int:
+        """How many evaluations of earlier runs, in this training up to `step`, have come since the highest."""
+        ranks: list[float] = []
+        for one in self.known.done:
+            if one.step == 0:  # training began anew
+                ranks.clear()
+            if one.step <= step:
+                ranks.append(one.rank)
+        return len(ranks) - 1 - ranks.index(max(ranks)) if ranks else 0
 
     def after_step(self, step: int) -> bool:
         return self._is_due(step)
@@ -71,7 +83,7 @@ class Validation:
         figures = self.measure(prefix)
         evaluation = Evaluation(step, figures.ap, figures.ap50, figures.seconds, written(prefix))
         self.known.done.append(evaluation)
-        evaluations.write(self.model, self.known)
+        self._unless_the_disk_fails(evaluations.file_of(self.model), lambda: evaluations.write(self.model, self.known))
         self._log.say(self._line(evaluation, self._best()))
         self._show_in_tensorboard(evaluation)
         return evaluation
@@ -87,8 +99,17 @@ class Validation:
         before = self._best()
         if before is not None and evaluation.rank <= before.rank:
             return False
-        best.keep(self.model, prefix, evaluation, self.known)
+        self._unless_the_disk_fails(
+            self.model.best / prefix.name, lambda: best.keep(self.model, prefix, evaluation, self.known)
+        )
         return True
+
+    def _unless_the_disk_fails(self, target: Path, write: Callable[[], None]) -> None:
+        """What is found on the way is not worth a training: if it cannot be written, that is said."""
+        try:
+            write()
+        except OSError as error:
+            self._log.say(f"{progress.shown(target)} could not be written ({error.strerror or error}); make room there")
 
     def _best(self) -> best.Best | None:
         """The best so far, of an earlier run too, as long as it was measured on the same images."""

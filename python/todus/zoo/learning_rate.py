@@ -65,4 +65,8 @@ def _schedule(pipeline: Pipeline) -> tuple[str | None, object]:
         raise UserError("pipeline.config names no optimizer (train_config.optimizer); add one")
     learning_rate = getattr(optimizer, kind).learning_rate
     schedule = learning_rate.WhichOneof("learning_rate")
+    if schedule == "manual_step_learning_rate" and not learning_rate.manual_step_learning_rate.schedule:
+        raise UserError(
+            f"{schedule} in pipeline.config has no schedule; add: schedule {{ step: 1000 learning_rate: 0.001 }}"
+        )
     return schedule, getattr(learning_rate, schedule) if schedule else None

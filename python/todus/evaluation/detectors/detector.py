@@ -31,11 +31,13 @@ class Detector(ABC):
     label_map: the classes that it names; detections of others are left out.
     score_threshold: what it drops by itself, or None if that cannot be told.
     batch_size: how many images it likes to be given at once.
+    at_once: how many threads may be in detect(): as many as keep the cores busy, each takes memory.
     """
 
     label_map: LabelMap
     score_threshold: float | None
     batch_size: int
+    at_once: int = 2
 
     @abstractmethod
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:

@@ -21,6 +21,8 @@ class GraphDetector(Detector):
         self.session, self.label_map, self.score_threshold = session, label_map, score_threshold
         self._run = quickest_run(session)
         self.batch_size = self._run.batch_size
+        if any(device.device_type == "GPU" for device in session.list_devices()):
+            self.at_once = 1  # a second batch would take the same memory again, and gains nothing
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
         return [named(boxes, scores, classes, self.label_map) for boxes, scores, classes in self._run.detect(images)]

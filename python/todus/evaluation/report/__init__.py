@@ -15,17 +15,22 @@ __all__ = ["FORMAT", "add", "average_precision", "percent", "read", "threshold"]
 def add(model: Model, name: str, entry: dict) -> dict[str, dict]:
     """Put an evaluation (see entry.make), which the report calls `name`, in place of an earlier one of that name.
 
-    Evaluations on another ground truth go: they do not compare with this one.
+    Evaluations on another ground truth go: they do not compare with this one. So do those of files that were written
+    anew since, and of checkpoints that are gone, these with their detections.
 
     Returns:
       The whole report: name -> entry, the latest evaluation last.
+
+    Raises:
+      WorldError: another evaluation does not let go of the report.
     """
     from todus import files
     from todus.evaluation.report import markdown, page, store
 
-    whole = store.add(model, name, entry)
-    files.write_text(model.report.with_suffix(".md"), markdown.render(model, whole))
-    files.write_text(model.report_page, page.render(model, whole))
+    with store.alone(model):
+        whole = store.add(model, name, entry)
+        files.write_text(model.report.with_suffix(".md"), markdown.render(model, whole))
+        files.write_text(model.report_page, page.render(model, whole))
     return whole
 
 

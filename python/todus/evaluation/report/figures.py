@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from todus.evaluation.confusion import NOTHING
+from todus.markdown import percent
 
 LABELS = {
     "AP": "AP",
@@ -103,11 +104,6 @@ def _most_frequent(counts: dict[str, dict[str, int]]) -> Table:
     errors.sort(key=lambda error: -error[0])
     rows = [[name, other, str(count)] for count, name, other in errors[:MOST_CONFUSIONS]]
     return Table(["object", "taken for", "times"], rows)
-
-
-def percent(value: float | None) -> str:
-    """0.2345 -> '23.5'; n/a where there are no such boxes."""
-    return "n/a" if value is None else f"{100 * value:.1f}"
 
 
 def threshold(value: float | None) -> str:

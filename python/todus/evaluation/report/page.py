@@ -25,7 +25,7 @@ def render(model: Model, report: dict[str, dict]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    latest = sorted(report, key=lambda name: report[name]["evaluated"])[-PICTURED:]
+    latest = list(report)[-PICTURED:]  # the report keeps them in the order of time
     return environment.get_template(TEMPLATE).render(
         model=model.name,
         groups=sections.groups(report),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from todus.evaluation.confusion import NOTHING
 from todus.evaluation.report.figures import is_whole_matrix, threshold
 from todus.evaluation.worst_images import COUNT
 
@@ -46,8 +47,8 @@ def what_confusion_shows(entry: dict) -> str:
     if not is_whole_matrix(entry):
         return f"What objects were most often taken for ({how}):"
     return (
-        f"What the objects of each category (rows) were taken for ({how}); the column nothing has those that were "
-        f"missed, the row nothing has detections where no object is:"
+        f"What the objects of each category (rows) were taken for ({how}). Column {NOTHING}: objects that were missed. "
+        f"Row {NOTHING}: detections where no object is."
     )
 
 

@@ -10,6 +10,7 @@ checkpoint that has ranges, as those of the zoo's quantized models and those tha
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from todus import checkpoint, command, files, progress
@@ -23,8 +24,11 @@ from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo import prepare, prepared
 
 
-def require_ranges(model: Model, pipeline: Pipeline, prefix: Path) -> None:
+def require_ranges(model: Model, pipeline: Pipeline, prefix: Path, is_locked: bool = False) -> None:
     """Have the checkpoint `prefix` of `model` hold all that `pipeline` wants of it for fake quantization, if it does.
+
+    Args:
+      is_locked: whether the caller holds the lock of training/.
 
     Raises:
       UserError: the ranges have to be measured, but the checkpoint is not one of the model's, does not fit the
@@ -37,9 +41,9 @@ def require_ranges(model: Model, pipeline: Pipeline, prefix: Path) -> None:
     saved = checkpoint.shapes(prefix)
     if not stored_ranges.are_in(saved):
         _require_own(model, prefix)
-        _add(_measured(model, pipeline, prefix), model, prefix, started)
+        _add(_measured(model, pipeline, prefix), model, prefix, started, is_locked)
     elif prefix == checkpoint.at_step(model.training, 0) and stored_ranges.settled(dict.fromkeys(saved)):
-        _add(stored_ranges.settled(checkpoint.read(prefix)), model, prefix, started)
+        _add(stored_ranges.settled(checkpoint.read(prefix)), model, prefix, started, is_locked)
 
 
 def _require_own(model: Model, prefix: Path) -> None:
@@ -66,8 +70,8 @@ def _measured(model: Model, pipeline: Pipeline, prefix: Path) -> dict:
     return variables
 
 
-def _add(variables: dict, model: Model, prefix: Path, started: float) -> None:
-    with files.locked(model.training):
+def _add(variables: dict, model: Model, prefix: Path, started: float, is_locked: bool) -> None:
+    with nullcontext() if is_locked else files.locked(model.training):
         checkpoint.write(prefix, {**variables, **checkpoint.read(prefix)})
     progress.made(prefix, started, checkpoint.size_on_disk(prefix))
 
