@@ -87,6 +87,19 @@ def test_whoever_is_lost_comes_back_and_training_goes_on(homes, tmp_path):
     assert checkpoint.read(newest)["global_step"] == checkpoint.step_of(newest), "though the worker went on meanwhile"
 
 
+def test_where_no_step_is_left_the_same_command_on_all_hosts_ends_them_all(homes, tmp_path):
+    training = homes["chief"].model(NAME).training
+    variables = checkpoint.read(checkpoint.at_step(training, 0))
+    checkpoint.write(checkpoint.at_step(training, 7), {**variables, "global_step": np.int64(7)})
+    with hosts(tmp_path, homes, STEPS="7", BATCH_SIZE="2") as all_hosts:
+        for host in all_hosts.values():
+            host.start()
+        assert [host.ended() for host in all_hosts.values()] == [0, 0, 0]
+        assert "model.ckpt-7 is already there: nothing to do" in all_hosts["chief"].said()
+        assert "ended at step 7" in all_hosts["worker"].said() or "ended with the chief" in all_hosts["worker"].said()
+        assert "training is over" in all_hosts["ps"].said()
+
+
 def test_in_step_the_mean_gradient_of_all_makes_one_step_and_without_a_worker_training_saves_and_ends(homes):
     """With WORKERS, which starts the other processes itself."""
     home = homes["chief"]

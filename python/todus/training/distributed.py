@@ -18,8 +18,8 @@ from todus.training.cluster import Cluster
 from todus.training.options import Options
 
 if TYPE_CHECKING:
-    from todus.training.plan import Settings
     from todus.training.placement import Placement
+    from todus.training.plan import Settings
 
 
 @contextlib.contextmanager
@@ -75,6 +75,7 @@ def dismiss(model: Model, pipeline: Pipeline, settings: Settings, wanted: Option
     """Take part as the chief where no step is left, so that workers and ps, which wait for it, end."""
     from todus.training import loop
 
+    progress.say("the other hosts are told, should they wait; Ctrl-C if none of them runs")
     start = checkpoint.newest(model.training)
     with placed(model, pipeline, wanted, cluster) as placement:
         loop.run(pipeline, model.training, start, settings, placement=placement)
