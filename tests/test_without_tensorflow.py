@@ -19,6 +19,7 @@ ENTRIES = (
     "todus.zoo.prepare",
     "todus.status",
     "todus.training.train",
+    "todus.training.quantization.start",
     "todus.training.cluster",
     "todus.training.parameter_server",
     "todus.training.run_status",

@@ -55,9 +55,13 @@ def test_an_image_that_cannot_be_decoded_is_told_with_where_the_records_are(home
     reader += f"label_map_path: '{home.dataset('limited').label_map}'"
     pipeline = pipelines.parse(f"train_input_reader {{ {reader} }}")
     training = home.model("x").training
-    with tf.Graph().as_default(), tf.Session() as session, pytest.raises(WorldError) as failed:
-        with failures.in_one_line(pipeline, training):
-            session.run(tf.image.decode_jpeg(b"no picture"))
+    with (
+        tf.Graph().as_default(),
+        tf.Session() as session,
+        pytest.raises(WorldError) as failed,
+        failures.in_one_line(pipeline, training),
+    ):
+        session.run(tf.image.decode_jpeg(b"no picture"))
     assert str(pattern) in str(failed.value)
     assert "make dataset-limited" in str(failed.value)
     assert str(failed.value).endswith("goes on from model.ckpt-40")

@@ -141,7 +141,7 @@ def test_what_was_learnt_before_a_damaged_record_is_saved(zoo_log, zoo_home, tmp
         for record in [*whole[:12], b"no example"]:
             writer.write(record)
     reader.tf_record_input_reader.input_path[:] = [str(records)]
-    with pytest.raises(WorldError, match="training goes on from model.ckpt-[1-6]$") as failed:
+    with pytest.raises(WorldError, match=r"training goes on from model\.ckpt-[1-6]$") as failed:
         loop.run(pipeline, tmp_path / "training", start, Settings(100))
     assert str(records) in str(failed.value)
     reached = checkpoint.newest(tmp_path / "training")

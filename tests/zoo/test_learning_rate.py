@@ -6,6 +6,8 @@ import pytest
 
 from todus.bridge import pipeline as pipelines
 from todus.errors import UserError
+from todus.training import train
+from todus.training.options import Options
 from todus.zoo import learning_rate
 
 
@@ -120,3 +122,14 @@ def test_the_fitted_decay_teaches_where_the_shipped_one_has_ended():
             rates.append(session.run(rate))
     assert rates[0] == 0
     assert 0 < rates[1] < 0.01
+
+
+def test_manual_steps_without_a_step_are_a_mistake_in_one_line():
+    pipeline = pipeline_of("manual_step_learning_rate { initial_learning_rate: 0.04 }")
+    with pytest.raises(UserError, match=r"has no schedule; add: schedule \{ step"):
+        learning_rate.fit_to_steps(pipeline, 100)
+
+
+def test_a_rate_that_goes_by_the_batch_size_needs_one():
+    with pytest.raises(UserError, match="SCALE_LEARNING_RATE=1 goes by BATCH_SIZE"):
+        train.apply_options(pipeline_of(CONSTANT), 100, Options(scale_learning_rate=True))

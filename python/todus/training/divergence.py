@@ -50,9 +50,7 @@ class LossWatch:
         return self.well_until == step - 1
 
 
-def error(
-    what: str, image_ids: Sequence[bytes], folder: Path, well_until: int, first_step: int = 0
-) -> DivergedError:
+def error(what: str, image_ids: Sequence[bytes], folder: Path, well_until: int, first_step: int = 0) -> DivergedError:
     """What to raise when training has diverged.
 
     Checkpoints that the run has written later than at step `well_until` are renamed, if there is an older one: the next

@@ -67,6 +67,13 @@ def test_a_model_without_fake_quantization_needs_no_ranges(model, pipeline):
     assert is_untouched(prefix)
 
 
+def test_other_than_8_bits_is_refused(model, pipeline):
+    prefix = put(model.training, 0, f"{SCOPE}/max")
+    pipeline.graph_rewriter.quantization.activation_bits = 4
+    with pytest.raises(UserError, match=r"asks for 8 bits for weights and 4 for activations; .*set"):
+        start.require_ranges(model, pipeline, prefix)
+
+
 def test_a_checkpoint_from_elsewhere_is_not_changed(model, pipeline, tmp_path):
     prefix = put(tmp_path / "elsewhere", 3)
     with pytest.raises(UserError, match=r"model.ckpt-3 has no ranges .*; run: make model .* QUANTIZE=0"):

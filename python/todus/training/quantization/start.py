@@ -31,12 +31,13 @@ def require_ranges(model: Model, pipeline: Pipeline, prefix: Path, is_locked: bo
       is_locked: whether the caller holds the lock of training/.
 
     Raises:
-      UserError: the ranges have to be measured, but the checkpoint is not one of the model's, does not fit the
-        pipeline, or the dataset is not there any more.
+      UserError: the pipeline asks for other than 8 bits; or the ranges have to be measured, but the checkpoint is not
+        one of the model's, does not fit the pipeline, or the dataset is not there any more.
       WorldError: the model is being trained right now.
     """
     if not zoo_pipeline.is_quantized(pipeline):
         return
+    _require_eight_bits(model, pipeline)
     started = time.monotonic()
     saved = checkpoint.shapes(prefix)
     if not stored_ranges.are_in(saved):
@@ -44,6 +45,17 @@ def require_ranges(model: Model, pipeline: Pipeline, prefix: Path, is_locked: bo
         _add(_measured(model, pipeline, prefix), model, prefix, started, is_locked)
     elif prefix == checkpoint.at_step(model.training, 0) and stored_ranges.settled(dict.fromkeys(saved)):
         _add(stored_ranges.settled(checkpoint.read(prefix)), model, prefix, started, is_locked)
+
+
+def _require_eight_bits(model: Model, pipeline: Pipeline) -> None:
+    """The API, which calls the rewriter, refuses others."""
+    quantization = pipeline.graph_rewriter.quantization
+    bits = (quantization.weight_bits, quantization.activation_bits)
+    if bits != (8, 8):
+        raise UserError(
+            f"{progress.shown(model.pipeline)} asks for {bits[0]} bits for weights and {bits[1]} for activations; the "
+            "Object Detection API knows 8 only: set weight_bits and activation_bits to 8"
+        )
 
 
 def _require_own(model: Model, prefix: Path) -> None:
