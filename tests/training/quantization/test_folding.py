@@ -46,6 +46,18 @@ def run(layer, is_training: bool, is_folded: bool, **more: object) -> Ran:
         return Ran(given, session.run({each.op.name: each for each in tf.global_variables()}), gradients)
 
 
+def test_a_batch_of_one_value_has_a_gradient() -> None:
+    """As after pooling down to one pixel, with a batch of one image; n - 1 is 0 then."""
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        images = tf.constant(np.random.default_rng(0).normal(size=(1, 1, 1, 3)).astype(np.float32))
+        activated = slim.conv2d(images, 4, [1, 1], activation_fn=tf.nn.relu, **small.batch_norm(True))
+        output = tf.identity(activated)
+        assert fold_all(graph) == 1
+        gradients = tf.gradients(tf.reduce_sum(output**2), tf.trainable_variables())
+        session.run(tf.global_variables_initializer())
+        assert all(np.isfinite(gradient).all() for gradient in session.run(gradients))
+
+
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
 @pytest.mark.parametrize("is_training", [False, True], ids=["evaluates", "trains"])
 @pytest.mark.parametrize("layer", small.LAYERS, ids=lambda layer: layer.__name__)
