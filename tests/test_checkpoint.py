@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,20 @@ def test_a_copy_is_what_it_was_and_takes_the_place_of_an_older_one(three):
     assert len(list((three / "best").iterdir())) == len(PARTS)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_files_have_their_names(number):
+    code = """
+import os, signal, sys
+from todus.uninterrupted import uninterrupted
+with uninterrupted():
+    os.kill(os.getpid(), int(sys.argv[1]))
+    print("renamed", flush=True)
+print("went on", flush=True)
+"""
+    result = run_python(code, str(int(number)))
+    assert result.stdout == "renamed\n" and result.returncode == -number
+
+
 def test_half_of_a_copy_is_none(three):
     (three / f"model.ckpt-20.{PARTS[1]}").unlink()
     with pytest.raises(FileNotFoundError):
@@ -234,7 +249,6 @@ def test_its_size_is_that_of_its_files(tmp_path):
 def test_to_look_for_the_newest_needs_no_tensorflow(tmp_path):
     put(tmp_path, "model.ckpt-3")
     code = """
-import sys
 from pathlib import Path
 from todus import checkpoint
 folder = Path(sys.argv[1])

@@ -20,6 +20,7 @@ import numpy as np
 
 from todus import files, progress
 from todus.errors import UserError, WorldError
+from todus.uninterrupted import uninterrupted
 
 PREFIX = "model.ckpt"
 BEST = "best"  # what the best one by average precision is called, and the folder that it is kept in
@@ -240,14 +241,17 @@ def unfinished(prefix: Path, final: Callable[[Path], Path] | None = None) -> Ite
     """
     prefix.parent.mkdir(parents=True, exist_ok=True)
     target = prefix.with_name(f".{prefix.name}{files.UNFINISHED}{os.getpid()}")
+    is_written = False
     try:
         yield target
         for part in _PARTS:
             files.flush_to_disk(_part(target, part))
+        is_written = True
         _rename(target, final(target) if final else prefix)
     finally:
-        for leftover in prefix.parent.glob(f"{target.name}.*"):
-            leftover.unlink()
+        if not (is_written and _is_half_renamed(target)):
+            for leftover in prefix.parent.glob(f"{target.name}.*"):
+                leftover.unlink()
 
 
 def remove(prefix: Path) -> None:
@@ -269,6 +273,12 @@ def set_aside(prefix: Path, why: str) -> Path:
 
 
 def _rename(prefix: Path, target: Path) -> None:
-    _part(target, "index").unlink(missing_ok=True)  # of an older one of this name, whose data goes now
-    for part in reversed(_PARTS):
-        os.replace(_part(prefix, part), _part(target, part))
+    with uninterrupted():  # between the two there is neither the older one of this name nor the new one
+        _part(target, "index").unlink(missing_ok=True)  # of an older one of this name, whose data goes now
+        for part in reversed(_PARTS):
+            os.replace(_part(prefix, part), _part(target, part))
+
+
+def _is_half_renamed(prefix: Path) -> bool:
+    """Whether the data has its new name, but not the index, without which the data is lost."""
+    return _part(prefix, "index").exists() and not _part(prefix, _DATA).exists()

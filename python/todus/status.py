@@ -136,16 +136,18 @@ def _export(model: Model) -> str:
 
 
 def _tflite(model: Model) -> str:
-    """The .tflite files, and whether they are of the newest checkpoint and the categories of now."""
+    """The .tflite files, and whether they are of the export of now, and that of the newest checkpoint."""
     from todus.converting import tflite_file
+    from todus.exporting import tflite_graph
 
     there = sorted(path for path in model.folder.glob(f"{model.name}*.tflite"))
     facts = [tflite_file.facts_or_none(path) for path in there]
     if not there:
         return "not converted"
-    newest, now = checkpoint.newest(model.training).name, label_map.read(model.label_map)
-    is_current = all(known and (known.checkpoint, known.label_map) == (newest, now) for known in facts)
-    return ", ".join(path.name for path in there) + ("" if is_current else "; not all of the newest checkpoint")
+    exported, now = tflite_graph.facts_or_none(model), label_map.read(model.label_map)
+    is_export_current = tflite_graph.is_current(model, checkpoint.newest(model.training)) and exported.label_map == now
+    is_current = is_export_current and all(known == exported for known in facts)
+    return ", ".join(path.name for path in there) + ("" if is_current else "; not all of the model as it is now")
 
 
 def _onnx(model: Model) -> str:

@@ -4,6 +4,7 @@ frozen graph finds."""
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import pytest
 from PIL import Image
 
 from support import KEPT, NAME, failed_in_one_line, run_verb
-from todus import layout, status
+from todus import checkpoint, layout, progress, status
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map
-from todus.converting import representative, resizer, tflite, tflite_file
+from todus.coco.label_map import LabelMap
+from todus.converting import representative, resizer, tflite, tflite_file, tflite_source
 from todus.errors import UserError
 from todus.evaluation import detectors, graphs
 from todus.evaluation.detectors import tflite as tflite_detectors
@@ -119,7 +121,7 @@ def test_raw_heads_and_regular_suppression_find_what_the_frozen_graph_finds(
             np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
             same = [i for i in range(100) if ours.names[i] == theirs.names[i]]
             assert len(same) > 90, "but for ties"
-            apart = np.abs(np.clip(ours.boxes[same], 0, 1) - theirs.boxes[same]).max(axis=1)  # the operation clips none
+            apart = np.abs(ours.boxes[same] - theirs.boxes[same]).max(axis=1)
             assert (apart < 1e-4).mean() > 0.9
         detector.close()
     assert len({d.scores[0] for d in expected}) == len(images), "outputs depend on the image"
@@ -165,6 +167,59 @@ def test_representative_images_are_the_same_each_time_and_span_all_pixels(tree: 
     assert len(first) == 5 and all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
     assert (first[0].min(), first[0].max()) == (-1, 1) and first[0].shape == (1, 96, 96, 3)
     assert len({image.tobytes() for image in first}) == 5
+
+
+def test_an_outdated_export_is_made_anew_with_the_settings_of_before(home: layout.Home) -> None:
+    model = home.model(NAME)
+    tflite_graph.export(model, "", Settings("regular", 7, 0.25))
+    first = tflite_graph.read_facts(model.tflite_facts)
+    os.utime(model.tflite_facts, (1, 1))  # as old as if make model had rewritten pipeline.config since
+    source = tflite_source.choose(model, "")
+    assert source.facts == first, "the same checkpoint and settings make the same graph, to the byte"
+    written_at = model.tflite_facts.stat().st_mtime
+    assert written_at > 1 and tflite_graph.is_current(model, checkpoint.newest(model.training))
+    tflite_source.choose(model, "")
+    assert model.tflite_facts.stat().st_mtime == written_at, "once is enough"
+
+
+def test_make_export_keeps_the_graph_for_tensorflow_lite(home: layout.Home) -> None:
+    model = home.model(NAME)
+    tflite_graph.export(model, "", Settings("regular", 7, 0.25))
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in (model.tflite_graph, model.tflite_facts)]
+    inference_graph.export(model, "")
+    after = [(path.read_bytes(), path.stat().st_mtime_ns) for path in (model.tflite_graph, model.tflite_facts)]
+    assert after == before and model.frozen_graph.is_file()
+
+
+def test_files_of_another_export_are_removed_once_the_new_one_is_converted(
+    home: layout.Home, tree: layout.Home, capsys: pytest.CaptureFixture
+) -> None:
+    model, converted = home.model(NAME), tree.model(NAME)
+    other = model.other_tflite("int8")
+    shutil.copy(converted.other_tflite("int8"), other)
+    tflite_graph.export(model, "", Settings("regular"))
+    with pytest.raises(UserError, match="no ranges"):
+        tflite.convert(model, kinds=["uint8"])
+    assert other.is_file(), "nothing has taken its place"
+    tflite.convert(model)
+    assert not other.exists() and f"removed {progress.shown(other)}, which" in capsys.readouterr().out
+
+
+def test_a_file_for_other_categories_is_not_evaluated(home: layout.Home, tree: layout.Home) -> None:
+    model = home.model(NAME)
+    shutil.copy(tree.model(NAME).tflite, model.tflite)
+    label_map.write(model.label_map, LabelMap({1: "dog", 2: "cat", 3: "banana"}))
+    with pytest.raises(UserError, match=rf"was made for {LABELS[0]}.*, the model is now for dog.*make convert-tflite"):
+        graphs.find(model, "tflite")
+
+
+def test_boxes_are_clipped_to_the_image_and_those_outside_of_it_left_out() -> None:
+    boxes = np.array([[[-0.5, 0.25, 0.5, 1.5], [1.1, 0, 1.2, 1], [0, 0, 1, 1], [9, 9, 9, 9]]], np.float32)
+    classes, scores = np.array([[1, 2, 0, 7]], np.float32), np.array([[0.9, 0.8, 0.7, 9]], np.float32)
+    found = tflite_detectors._found(boxes, classes, scores, np.array([3], np.float32))
+    expected = ([[0, 0.25, 0.5, 1], [0, 0, 1, 1]], [1, 0], np.float32([0.9, 0.7]))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_mistakes_are_one_line(tree: layout.Home) -> None:

@@ -7,8 +7,9 @@ import shutil
 import pytest
 
 from support import NAME, run_verb
-from todus import checkpoint, layout
+from todus import checkpoint, layout, status
 from todus.bridge.graph_mode import tf
+from todus.converting import tflite_file
 
 LAYERS = 47
 
@@ -43,6 +44,18 @@ def test_again_it_measures_nothing(quantized):
     assert result.returncode == 0, result.stderr
     assert "measuring" not in result.stdout
     assert result.stdout.splitlines()[-1].startswith("next: make eval")
+
+
+def test_it_is_converted_to_8_bits_and_evaluated_without_any_training(quantized):
+    home, _ = quantized
+    model = home.model(NAME)
+    for verb, more in (("export-tflite", {}), ("convert-tflite", {}), ("eval", {"GRAPH": "tflite"})):
+        result = run_verb(verb, home, MODEL=NAME, **more)
+        assert result.returncode == 0, result.stderr
+        assert "note:" not in result.stdout, "all of it is of the model as it is now"
+    facts = tflite_file.facts_in(model.tflite)
+    assert facts.is_quantized and facts.checkpoint == "model.ckpt-0"
+    assert "not all" not in dict(status.lines(model))["tflite"]
 
 
 def test_it_is_evaluated_trained_and_exported_with_rounding(quantized):

@@ -1,6 +1,6 @@
 """Convert an SSD for TensorFlow Lite: write model/NAME/NAME.tflite, and NAME.labels.txt beside it.
 
-    python -m todus.converting.tflite --model-dir model/NAME                           inference-graph/, made if need be
+    python -m todus.converting.tflite --model-dir model/NAME                           inference-graph/, made if needed
     python -m todus.converting.tflite --model-dir model/NAME --tflite "float32 int8"   NAME.tflite, NAME-int8.tflite
     python -m todus.converting.tflite --model-dir model/NAME --graph FILE.pb           any, with pipeline.config beside
 
@@ -12,21 +12,20 @@ The first kind that is asked for becomes NAME.tflite, each further one NAME-KIND
     int8      8 bits throughout, by ranges that are measured on 100 training images
     uint8     8 bits throughout, by trained ranges (QUANTIZE=1); the default for such a graph
 
-int8 and uint8 take an image's pixels as they are. Each file carries its labels and standard metadata. Each is run on
-one validation image and compared with its graph before it is kept.
+int8 and uint8 take an image's pixels as they are, unless the range of the input is another one; how they are computed
+then is told. Each file carries its labels and standard metadata. Each is run on one validation image and compared with
+its graph before it is kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from todus import command, files, progress
-from todus.bridge import pipeline as pipelines
 from todus.errors import UserError
 from todus.layout import Model
 from todus.zoo import prepared
@@ -34,7 +33,9 @@ from todus.zoo import prepared
 if TYPE_CHECKING:
     import numpy as np
 
+    from todus.converting.tflite_runner import Runner
     from todus.converting.tflite_source import Source
+    from todus.exporting.tflite_facts import Facts
 
 KINDS = ("float32", "float16", "dynamic", "int8", "uint8")
 
@@ -43,7 +44,7 @@ def convert(model: Model, graph: str = "", kinds: Sequence[str] = ()) -> list[Pa
     """Write a .tflite file of `model` for each of `kinds`, and tell what is in it; returns their paths.
 
     Args:
-      graph: "" or "exported" for inference-graph/ (the first makes it where it is missing), "pretrained", or a path.
+      graph: "" or "exported" for inference-graph/ (the first makes it if need be), "pretrained", or a path.
       kinds: of KINDS; none for uint8 where the graph has fake quantization, else float32.
 
     Raises:
@@ -56,14 +57,15 @@ def convert(model: Model, graph: str = "", kinds: Sequence[str] = ()) -> list[Pa
     kinds = list(dict.fromkeys(kinds)) or ["uint8" if source.facts.is_quantized else "float32"]
     require_ranges(source, kinds, model)
     progress.say(f"converting {progress.shown(source.path)}")
-    remove_outdated(model, source)
     pixels = validation_image(model, source)
     images = representative_images(model, source) if "int8" in kinds else []
     files.write_text(model.tflite_labels, "".join(f"{label}\n" for label in source.facts.labels))
     places = [model.tflite if i == 0 else model.other_tflite(kind) for i, kind in enumerate(kinds)]
     for kind, place in zip(kinds, places, strict=True):
         convert_to(place, kind, source, images, pixels)
-    tell_how_to_use(source, kinds)
+    if source.path == model.tflite_graph:
+        remove_outdated(model, source)
+    tell_how_to_use(source, dict(zip(kinds, places, strict=True)))
     return places
 
 
@@ -104,34 +106,19 @@ def remove_outdated(model: Model, source: Source) -> None:
     for path in (model.tflite, *(model.other_tflite(kind) for kind in KINDS)):
         if path.is_file() and tflite_file.facts_or_none(path) != source.facts:
             path.unlink()
+            progress.say(f"removed {progress.shown(path)}, which was not of this export")
 
 
 def validation_image(model: Model, source: Source) -> np.ndarray:
     """The first image to validate on, float32 [1, height, width, 3]; noise where there is none."""
-    import numpy as np
-    from PIL import Image
-
     from todus.converting import resizer
+    from todus.converting import validation_image as images
 
-    path = _first_validation_image(model)
-    if path is None:
-        progress.say("note: no validation image is here, so the file is compared with its graph on noise")
-        shape = (source.facts.height, source.facts.width, 3)
-        image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    else:
-        with Image.open(path) as opened:
-            image = np.asarray(opened.convert("RGB"))
-    return resizer.of(source.facts)(image)
-
-
-def _first_validation_image(model: Model) -> Path | None:
-    dataset = prepared.dataset_of(pipelines.load(model.pipeline))
-    annotations = dataset.annotations("val")
-    if not annotations.is_file():
-        return None
-    images = json.loads(annotations.read_text(encoding="utf-8"))["images"]
-    paths = (dataset.raw_data.images("val") / image["file_name"] for image in images)
-    return next((path for path in paths if path.is_file()), None)
+    resize = resizer.of(source.facts)
+    try:
+        return resize(images.of(model, source.facts))
+    finally:
+        resize.close()
 
 
 def representative_images(model: Model, source: Source) -> list[np.ndarray]:
@@ -140,18 +127,29 @@ def representative_images(model: Model, source: Source) -> list[np.ndarray]:
     return representative.inputs(prepared.require(model, "train"), source.facts)
 
 
-def tell_how_to_use(source: Source, kinds: Sequence[str]) -> None:
+def tell_how_to_use(source: Source, places: dict[str, Path]) -> None:
+    """Args: places: the file of each kind."""
+    from todus.converting.tflite_runner import Runner
+
     facts = source.facts
-    size = f"{facts.height}x{facts.width}x3"
-    mean, deviation = (_listed(values) for values in (facts.mean, facts.deviation))
-    for kind in kinds:
-        is_whole = kind in ("int8", "uint8")
-        pixels = "uint8, pixels as they are" if is_whole else f"float32, (pixel - {mean}) / {deviation}"
-        progress.say(f"  {kind} takes {size} RGB, {pixels}")
+    for kind, place in places.items():
+        what = _input(Runner(place, facts.mean, facts.deviation), facts)
+        progress.say(f"  {kind} takes {facts.height}x{facts.width}x3 RGB, {what}")
     if facts.has_heads:
         progress.say("  outputs: box encodings [1, anchors, 4] and class scores; anchors.npy is in the file (a zip)")
     else:
         progress.say(f"  outputs: boxes [1, {facts.max_detections}, 4], classes (0 is the first label), scores, count")
+
+
+def _input(runner: Runner, facts: Facts) -> str:
+    """The type of the image's values, and how they are computed from its pixels."""
+    mean, deviation = (_listed(values) for values in (facts.mean, facts.deviation))
+    kind, (scale, zero_point) = runner.input["dtype"].__name__, runner.input["quantization"]
+    if not scale:
+        return f"{kind}, (pixel - {mean}) / {deviation}"
+    if runner.takes_pixels:
+        return f"{kind}, pixels as they are" if kind == "uint8" else f"{kind}, pixel - 128"
+    return f"{kind}, round((pixel - {mean}) / {deviation} / {scale:.7g}) + {zero_point}, within the type's limits"
 
 
 def _listed(values: list[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from todus.converting.frozen_graph import FrozenGraph
 from todus.errors import UserError
 from todus.exporting import tflite_graph
 from todus.exporting.tflite_facts import FAST, NONE, REGULAR, Facts
+from todus.exporting.tflite_graph import Settings
 from todus.layout import Model
 from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo import prepared, pretrained
@@ -39,8 +41,8 @@ class Source:
 def choose(model: Model, graph: str) -> Source:
     """The source that `graph` stands for.
 
-    graph: "" or "exported" for inference-graph/ (the first makes it where it is missing), "pretrained" for the zoo's
-      own (its archives of quantized models have one), or the path of a tflite_graph.pb.
+    graph: "" or "exported" for inference-graph/ (the first makes it where it is missing or outdated), "pretrained" for
+      the zoo's own (its archives of quantized models have one), or the path of a tflite_graph.pb.
 
     Raises:
       UserError: there is no such graph, or it was exported for other categories than the model's.
@@ -51,9 +53,26 @@ def choose(model: Model, graph: str) -> Source:
     if graph not in ("", "exported"):
         path = Path(graph).expanduser().resolve()
         return load(path, path.with_name(layout.PIPELINE), _labels_beside(path))
-    if not graph and not model.tflite_facts.is_file():
-        tflite_graph.export(model, "")
+    if not graph:
+        export_if_outdated(model)
     return exported_source(model)
+
+
+def export_if_outdated(model: Model) -> None:
+    """Export anew, with the settings of before, unless tflite_graph.pb is of the newest checkpoint or the best."""
+    prefixes = [checkpoint.newest(model.training), checkpoint.newest(model.best)]
+    if any(prefix is not None and tflite_graph.is_current(model, prefix) for prefix in prefixes):
+        return
+    before = tflite_graph.facts_or_none(model)
+    if before is None:
+        tflite_graph.export(model, "")
+        return
+    outputs = "POSTPROCESS=0" if before.has_heads else f"NMS={before.suppression}"
+    progress.say(
+        f"{progress.shown(model.tflite_graph)} is outdated, so it is exported anew, with {outputs}, "
+        f"MAX_DETECTIONS={before.max_detections} and THRESHOLD={before.score_threshold:g} as before"
+    )
+    tflite_graph.export(model, "", Settings(before.suppression, before.max_detections, before.score_threshold))
 
 
 def exported_source(model: Model) -> Source:
@@ -65,9 +84,11 @@ def exported_source(model: Model) -> Source:
             f"{progress.shown(model.tflite_graph)} was exported for {', '.join(facts.label_map.ids)}, the model is now "
             f"for {', '.join(now.ids)}; run: {command.for_model('export-tflite', model)}"
         )
-    newest = checkpoint.newest(model.training).name
-    if facts.checkpoint != newest:
-        progress.say(f"note: tflite_graph.pb is of {facts.checkpoint}, the newest checkpoint is {newest}")
+    newest = checkpoint.newest(model.training)
+    if facts.checkpoint != newest.name:
+        progress.say(f"note: tflite_graph.pb is of {facts.checkpoint}, the newest checkpoint is {newest.name}")
+    elif not tflite_graph.is_current(model, newest):
+        progress.say("note: tflite_graph.pb is older than what it was made from; without GRAPH it is exported anew")
     return Source(model.tflite_graph, frozen_graph.load(model.tflite_graph), facts)
 
 
@@ -99,7 +120,8 @@ def load(path: Path, pipeline_file: Path, categories: LabelMap | None) -> Source
         raise UserError(f"{progress.shown(path)} has no {missing} beside it, which tells what it detects")
     pipeline = pipelines.load(pipeline_file)
     tflite_graph.require_ssd(pipeline)
-    facts = tflite_graph.facts_of(pipeline, categories, tflite_graph.Settings(), "")
+    facts = tflite_graph.facts_of(pipeline, categories, Settings(), "")
+    facts = replace(facts, graph_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     return Source(path, graph, _as_in(graph, facts))
 
 

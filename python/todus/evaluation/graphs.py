@@ -14,6 +14,7 @@ from todus.errors import UserError
 from todus.evaluation import origin
 from todus.evaluation.detectors import Detector
 from todus.exporting import inference_graph
+from todus.exporting.tflite_facts import Facts
 from todus.layout import COCO_LABEL_MAP, LABELS, Model
 from todus.training.quantization import start
 from todus.zoo import archive, pretrained
@@ -191,7 +192,32 @@ def _converted_tflite(model: Model, _: str) -> Graph:
     if not model.tflite.is_file():
         remedy = command.for_model("convert-tflite", model)
         raise UserError(f"{progress.shown(model.tflite)} is not there; run: {remedy}")
+    from todus.converting import tflite_file
+
+    facts = tflite_file.facts_in(model.tflite)
+    if facts and facts.checkpoint:  # that of the zoo's own graph has none
+        _compare_with_model(model, model.tflite, facts, "convert-tflite")
     return _tflite_file(model, model.tflite, "tflite")
+
+
+def _compare_with_model(model: Model, path: Path, facts: Facts, verb: str) -> None:
+    """Tell where a file that `verb` made of a checkpoint of the model is not of the model as it is now.
+
+    Raises:
+      UserError: it is for other categories.
+    """
+    converted, now, remedy = facts.label_map, label_map.read(model.label_map), command.for_model(verb, model)
+    if converted != now:
+        raise UserError(
+            f"{progress.shown(path)} was made for {', '.join(converted.ids)}, the model is now for "
+            f"{', '.join(now.ids)}; run: {remedy}"
+        )
+    newest = checkpoint.newest(model.training).name
+    if facts.checkpoint != newest:
+        progress.say(f"note: {path.name} is of {facts.checkpoint}, the newest checkpoint is {newest}; see {remedy}")
+    if facts.is_quantized != zoo_pipeline.is_quantized(pipelines.load(model.pipeline)):
+        asked = "without" if facts.is_quantized else "with"
+        progress.say(f"note: {path.name} is outdated, the model is now {asked} fake quantization; see {remedy}")
 
 
 def _tflite_file(model: Model, path: Path, name: str = "") -> Graph:
@@ -214,6 +240,11 @@ def _tflite_file(model: Model, path: Path, name: str = "") -> Graph:
 def _converted_onnx(model: Model, _: str) -> Graph:
     if not model.onnx.is_file():
         raise UserError(f"{progress.shown(model.onnx)} is not there; run: {command.for_model('convert-onnx', model)}")
+    from todus.converting import onnx_file
+
+    _, facts, _ = onnx_file.load(model.onnx)
+    if facts.checkpoint != "pretrained":
+        _compare_with_model(model, model.onnx, facts, "convert-onnx")
     return _onnx_file(model, model.onnx, "onnx")
 
 

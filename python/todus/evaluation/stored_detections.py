@@ -12,7 +12,7 @@ from todus.evaluation.graphs import Graph
 from todus.evaluation.validation_set import ValidationSet
 from todus.layout import Model
 
-VERSION = 2  # of how detections are made and kept: a higher number makes all of them anew
+VERSION = 3  # of how detections are made and kept: a higher number makes all of them anew
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ detection_boxes, detection_scores, detection_classes and num_detections. labels.
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 
@@ -38,8 +39,16 @@ def export(model: Model, checkpoint_name: str) -> None:
     with files.atomic_folder(model.inference_graph) as folder:
         exporter.export_inference_graph(pipeline, prefix, folder)
         files.write_text(folder / model.labels.name, labels.to_text(label_map.read(model.label_map)))
+        _keep_tflite_graph(model, folder)
         files.write_text(folder / model.export_source.name, f"{prefix.name}\n")
     progress.made(model.inference_graph, started)
+
+
+def _keep_tflite_graph(model: Model, folder: Path) -> None:
+    """Carry over what make export-tflite has put into the folder that is replaced; its age tells whether it counts."""
+    for path in (model.tflite_graph, model.tflite_facts):
+        if path.is_file():
+            shutil.copy2(path, folder / path.name)
 
 
 def exported_labels(model: Model) -> LabelMap:

@@ -28,6 +28,7 @@ class Facts:
     is_quantized: the graph has fake quantization.
     suppression: fast (all classes together), regular (each class by itself), or none: raw heads.
     box_scales: what encoded boxes are divided by: y, x, height, width.
+    graph_sha256: of tflite_graph.pb; "" where there is none, or it was not told.
     """
 
     checkpoint: str
@@ -44,6 +45,7 @@ class Facts:
     max_detections: int
     max_per_class: int
     box_scales: list[float]
+    graph_sha256: str = ""
 
     @property
     def label_map(self) -> LabelMap:
@@ -62,7 +64,7 @@ class Facts:
 def from_json(text: str, where: str) -> Facts:
     """Raises UserError if `text`, found in `where`, does not hold facts as `to_json` gives them."""
     try:
-        known = json.loads(text)
+        known = {"graph_sha256": "", **json.loads(text)}
         return Facts(**{field.name: known[field.name] for field in fields(Facts)})
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{where} is damaged or of another version of Todus; export and convert again") from None

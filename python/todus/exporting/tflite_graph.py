@@ -15,8 +15,9 @@ class number N (tensorflow/tensorflow#56058): a file with it has to be run with 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,20 +62,23 @@ def export(model: Model, checkpoint_name: str, settings: Settings = Settings()) 
     started = time.monotonic()
     progress.say(f"exporting {model.name} from {prefix.name} for TensorFlow Lite")
     facts = facts_of(pipeline, label_map.read(model.label_map), settings, prefix.name)
-    write(pipeline, prefix, facts, model)
+    facts = write(pipeline, prefix, facts, model)
     progress.made(model.tflite_graph, started)
     return facts
 
 
-def write(pipeline: Pipeline, prefix: Path, facts: Facts, model: Model) -> None:
-    """Write tflite_graph.pb and then, so that it tells that this is whole, tflite_graph.json."""
+def write(pipeline: Pipeline, prefix: Path, facts: Facts, model: Model) -> Facts:
+    """Write tflite_graph.pb and then, so that it tells that this is whole, tflite_graph.json; returns what is in it."""
     from todus.bridge import tflite_exporter  # TensorFlow: only once it is certain that there is something to export
 
     graph = tflite_exporter.frozen_graph(pipeline, prefix, post_processing(facts))
+    content = graph.SerializeToString(deterministic=True)  # the same export again is the same file
+    facts = replace(facts, graph_sha256=hashlib.sha256(content).hexdigest())
     model.tflite_facts.unlink(missing_ok=True)
     with files.atomic_file(model.tflite_graph) as unfinished:
-        unfinished.write_bytes(graph.SerializeToString())
+        unfinished.write_bytes(content)
     files.write_json(model.tflite_facts, facts.to_json(), indent=1)
+    return facts
 
 
 def post_processing(facts: Facts) -> PostProcessing | None:
@@ -142,14 +146,22 @@ def read_facts(path: Path) -> Facts:
         raise UserError(f"{progress.shown(path)} is not there; run: make export-tflite") from None
 
 
+def facts_or_none(model: Model) -> Facts | None:
+    """What is in tflite_graph.pb; None where it is not there, or what tells of it is damaged."""
+    try:
+        return read_facts(model.tflite_facts) if model.tflite_graph.is_file() else None
+    except UserError:
+        return None
+
+
 def is_current(model: Model, prefix: Path) -> bool:
     """Whether tflite_graph.pb is there, of the checkpoint `prefix`, and younger than all that it was made from."""
-    if not (model.tflite_graph.is_file() and model.tflite_facts.is_file()):
+    facts = facts_or_none(model)
+    if facts is None or facts.checkpoint != prefix.name:
         return False
     exported_at = model.tflite_facts.stat().st_mtime
     sources = (prefix.with_name(f"{prefix.name}.index"), model.pipeline)
-    is_younger = all(path.stat().st_mtime <= exported_at for path in sources)
-    return is_younger and read_facts(model.tflite_facts).checkpoint == prefix.name
+    return all(path.stat().st_mtime <= exported_at for path in sources)
 
 
 def main() -> None:
@@ -159,7 +171,8 @@ def main() -> None:
     export(model, arguments.checkpoint, Settings(suppression, arguments.max_detections, arguments.threshold))
     if suppression == REGULAR:
         progress.say("note: run what has NMS=regular with one thread; with several, TensorFlow Lite loses a class")
-    progress.next_step(command.for_model("convert-tflite", model))
+    # A checkpoint that was asked for need not be the newest, of which convert-tflite makes a graph by itself.
+    progress.next_step(command.for_model("convert-tflite", model) + (" GRAPH=exported" if arguments.checkpoint else ""))
 
 
 def parse_arguments() -> argparse.Namespace:

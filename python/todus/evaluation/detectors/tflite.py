@@ -105,5 +105,9 @@ def _heads(path: Path, runner: Runner, facts: Facts | None) -> RawHeads | None:
 def _found(
     boxes: np.ndarray, classes: np.ndarray, scores: np.ndarray, count: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes, classes and scores, as the frozen graph gives them: the operation neither clips boxes to the image nor
+    leaves out those that lie outside of it."""
     there = slice(int(count[0]))
-    return boxes[0, there], classes[0, there].astype(int), scores[0, there]
+    clipped = np.clip(boxes[0, there], 0, 1)
+    has_area = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
+    return clipped[has_area], classes[0, there][has_area].astype(int), scores[0, there][has_area]

@@ -96,7 +96,10 @@ def _without_bessels_correction(operation: tf.Operation) -> tf.Tensor:
 
 @tf.RegisterGradient(_GRADIENT_OF_STATISTICS)
 def _gradient_of_statistics(op: tf.Operation, _: tf.Tensor, of_mean: tf.Tensor, of_variance: tf.Tensor, *__: tf.Tensor):
-    """d mean / dx = 1 / n and d variance / dx = 2 (x - mean) / (n - 1); the normalized output is not used any more."""
+    """d mean / dx = 1 / n and d variance / dx = 2 (x - mean) / (n - 1); the normalized output is not used any more.
+
+    Of one value, the variance and its gradient are 0.
+    """
     x = op.inputs[0]
     n = tf.cast(tf.size(x) / tf.size(of_mean), tf.float32)
-    return of_mean / n + 2 * of_variance * (x - op.outputs[1]) / (n - 1), None, None, None, None
+    return of_mean / n + 2 * of_variance * (x - op.outputs[1]) / tf.maximum(n - 1, 1), None, None, None, None
