@@ -29,6 +29,7 @@ PER_CLASS = 3
 
 def shrunk(pipeline: pipelines.Pipeline) -> pipelines.Pipeline:
     small = pipelines.copy(pipeline)
+    small.ClearField("graph_rewriter")  # random weights have no ranges to round within
     kind = pipelines.meta_architecture(small)
     model = getattr(small.model, kind)
     size = SIZES.get(model.feature_extractor.type, 128)

@@ -17,6 +17,7 @@ from todus.demo import zoo_archive
 from todus.evaluation import evaluate
 from todus.exporting import inference_graph
 from todus.training import train
+from todus.training.options import Options
 from todus.zoo import prepare
 from todus.zoo.pipeline import Settings
 from zoo import families
@@ -55,7 +56,7 @@ def walk(name: str, home: layout.Home) -> dict:
     """Prepare, train, evaluate, export and evaluate what was exported; returns the report."""
     model = home.model(name)
     prepare.prepare(model, home.dataset("limited"), "file:///nowhere", home, Settings())
-    train.train(model, steps=2, batch_size=None, base_rate=None)
+    train.train(model, Options(steps=2))
     evaluate.evaluate(model, "", "")
     inference_graph.export(model, "")
     return evaluate.evaluate(model, "exported", "")
@@ -87,7 +88,7 @@ def test_a_mask_rcnn_needs_records_with_masks(home: layout.Home, mirror_url: str
     assert re.search(refusal, capsys.readouterr().out)
     assert not any(step.startswith("make train") for step in status.next_commands(model))
     with pytest.raises(prepare.UserError, match=refusal):
-        train.train(model, steps=2, batch_size=None, base_rate=None)
+        train.train(model, Options(steps=2))
     coco = {"CATEGORIES": KEPT, "COCO_URL": f"{mirror_url}/coco", "MASKS": "1", "PREVIEW": "0"}
     assert run_verb("dataset-limited", home, **coco).returncode == 0
     report = walk("mask_rcnn", home)
