@@ -249,6 +249,7 @@ def test_its_size_is_that_of_its_files(tmp_path):
 def test_to_look_for_the_newest_needs_no_tensorflow(tmp_path):
     put(tmp_path, "model.ckpt-3")
     code = """
+import sys
 from pathlib import Path
 from todus import checkpoint
 folder = Path(sys.argv[1])
