@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from todus.errors import WorldError
 
 UNFINISHED = ".unfinished-"  # in the name of what is being written, before the process that does it
 MOMENT = 0.1  # seconds; owner_of has a lock for less
+_BLOCK = 1 << 20  # bytes read at a time
 
 
 @contextmanager
@@ -161,6 +163,14 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: object, indent: int | None = None) -> None:
     """Write `value` with the keys in the order given, so that equal input makes equal bytes."""
     write_text(target, json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def size_on_disk(path: Path) -> int:

@@ -5,7 +5,7 @@ Every cut is called model.ckpt-0, so a name does not tell.
 
 from __future__ import annotations
 
-from todus import checkpoint
+from todus import checkpoint, files
 from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, labels, manifest
 from todus.evaluation import origin, report
@@ -45,4 +45,4 @@ def _ground_truth(model: Model) -> tuple[str, str] | None:
     made = manifest.read(dataset)
     if made is None or "val" not in made["splits"] or not dataset.annotations("val").is_file():
         return None
-    return dataset.name, origin.sha256(dataset.annotations("val"))
+    return dataset.name, files.sha256(dataset.annotations("val"))

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable
 
 from support import NAME, failed_in_one_line, run_verb
-from todus import checkpoint, layout, up_to_date
+from todus import checkpoint, files, layout, up_to_date
 from todus.evaluation import origin, report
 
 
@@ -42,7 +42,7 @@ def put_report(model: layout.Model, graph: str, ground_truth: str = "", only: It
     entry = {
         "format": report.FORMAT,
         "dataset": "limited",
-        "ground_truth": ground_truth or origin.sha256(dataset.annotations("val")),
+        "ground_truth": ground_truth or files.sha256(dataset.annotations("val")),
         "only": list(only),
         "made_of": origin.made_of([model.training / f"{graph}.index"], model),
         "summary": {"AP": 0.4321},

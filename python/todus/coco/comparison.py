@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from todus import layout, progress
+from todus import files, layout, progress
 from todus.coco import choice, manifest, raw_data
 from todus.coco.request import SEED, Request
-
-BLOCK = 1 << 20  # bytes hashed at a time
 
 
 @dataclass(frozen=True)
@@ -84,18 +80,10 @@ def _is_edited(split: str, there: Mapping, target: layout.Dataset, raw: layout.R
     status = path.stat()
     if status.st_size != entry["source"]["bytes"]:
         return True
-    return status.st_mtime_ns > target.manifest.stat().st_mtime_ns and _sha256(path) != entry["source"]["sha256"]
+    return status.st_mtime_ns > target.manifest.stat().st_mtime_ns and files.sha256(path) != entry["source"]["sha256"]
 
 
 def _has_source(split: str, there: Mapping, coco_url: str, raw: layout.RawData) -> bool:
     """Whether the split is of `coco_url`; or of files of the user's own, which are still there."""
     of = there["splits"][split]["coco_url"]
     return raw.annotations(split).exists() if of is None else raw_data.same_source(of, coco_url)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 from todus.bridge.graph_mode import tf
-from todus.converting import greedy_suppression, onnx_graph, onnx_runner
+from todus.converting import agreement, greedy_suppression, onnx_graph, onnx_runner
+from todus.converting.agreement import DisagreementError, Distance
 from todus.converting.onnx_facts import BOXES, CLASSES, COUNT, IMAGE, ONNX, RAW_BOXES, RAW_SCORES, SCORES, Form
 from todus.converting.quiet import quiet
-from todus.errors import WorldError
 from todus.exporting.tflite_facts import Facts
 
-# How far boxes and scores may be apart: root mean square of the difference, as a share of their own spread. A model
-# that is wrong (another image, channels swapped) is at 0.5 to 1.4. In 8 bits onnxruntime rounds in other places.
+# The largest Distance that is allowed. In 8 bits onnxruntime rounds in other places.
 TOLERANCE, TOLERANCE_IN_8_BITS = 0.001, 0.2
 SAME_SCORE, SAME_PLACE = 1e-3, 0.99  # of two detections: difference of the scores, intersection over union of the boxes
-_LEAST_SPREAD = 0.01  # outputs that hardly differ among themselves are compared by this
 _MOST_OTHERS = 0.05  # of the detections: boxes that overlap by the limit, to the last bit, can fall either way
-
-
-@dataclass(frozen=True)
-class Distance:
-    """Of decoded boxes and scores from those of the graph, each as a share of its spread."""
-
-    boxes: float
-    scores: float
-
-    @property
-    def largest(self) -> float:
-        return max(self.boxes, self.scores)
-
-
-class DisagreementError(WorldError):
-    """The converter has made something else of the graph."""
 
 
 def require_agreement(
@@ -53,7 +33,7 @@ def require_agreement(
     found = onnx_runner.session(without_suppression(model)).run([RAW_BOXES, RAW_SCORES], {IMAGE: fed})
     with quiet():
         expected = onnx_graph.run(graph, fed)
-    distance = Distance(*(_distance(*pair) for pair in zip(expected, found, strict=True)))
+    distance = agreement.distance(expected, found)
     allowed = tolerance(facts)
     if not distance.largest <= allowed:  # not a number is no agreement
         raise DisagreementError(
@@ -81,13 +61,6 @@ def without_suppression(model: onnx.ModelProto) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 3) for name in (RAW_BOXES, RAW_SCORES)
     )
     return heads
-
-
-def _distance(expected: np.ndarray, found: np.ndarray) -> float:
-    if expected.shape != found.shape:
-        return float("nan")
-    apart = np.sqrt(np.mean(np.square(expected - found, dtype=np.float64)))
-    return float(apart / max(expected.std(dtype=np.float64), _LEAST_SPREAD))
 
 
 def _require_detections(model: onnx.ModelProto, fed: np.ndarray, expected: tuple[np.ndarray, ...]) -> None:

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from todus.bridge.graph_mode import tf
 from todus.bridge.tflite_exporter import BOXES, INPUT, SCORES
-from todus.converting import tflite_ranges
+from todus.converting import agreement, tflite_ranges
+from todus.converting.agreement import DisagreementError, Distance
 from todus.converting.tflite_runner import Runner
-from todus.errors import WorldError
 from todus.exporting.tflite_facts import Facts
 
-# How far raw outputs may be apart: root mean square of the difference, as a share of their own spread. A model that is
-# wrong (another image, channels swapped) is at 0.5 to 1.4; TensorFlow 1.15's own uint8 file at 0.07 (boxes).
+# The largest Distance that is allowed, between raw outputs. TensorFlow 1.15's own uint8 file is at 0.07 (boxes).
 TOLERANCES = {"float32": 0.001, "float16": 0.02, "dynamic": 0.2, "int8": 0.3, "uint8": 0.3}
-_LEAST_SPREAD = 0.01  # outputs that hardly differ among themselves are compared by this
-
-
-@dataclass(frozen=True)
-class Distance:
-    """Of raw box encodings and class scores from those of the graph, each as a share of its spread."""
-
-    boxes: float
-    scores: float
-
-    @property
-    def largest(self) -> float:
-        return max(self.boxes, self.scores)
-
-
-class DisagreementError(WorldError):
-    """The converter has made something else of the graph."""
 
 
 def require_agreement(graph: tf.GraphDef, model: bytes, facts: Facts, kind: str, pixels: np.ndarray) -> Distance:
@@ -44,7 +24,7 @@ def require_agreement(graph: tf.GraphDef, model: bytes, facts: Facts, kind: str,
     runner = Runner(model, facts.mean, facts.deviation, keeps_tensors=True)
     outputs = runner(pixels)
     expected = raw_outputs(graph if kind == "uint8" else tflite_ranges.without(graph), runner.seen(pixels))
-    distance = Distance(*(_distance(*pair) for pair in zip(expected, runner.raw_outputs(), strict=True)))
+    distance = agreement.distance(expected, runner.raw_outputs())
     if not distance.largest <= TOLERANCES[kind]:  # not a number is no agreement
         raise DisagreementError(
             f"the {kind} file disagrees with its graph: raw boxes by {distance.boxes:.2g} and scores by "
@@ -60,13 +40,6 @@ def raw_outputs(graph: tf.GraphDef, image: np.ndarray) -> list[np.ndarray]:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.import_graph_def(tf.graph_util.extract_sub_graph(graph, [BOXES, SCORES]), name="")
         return session.run([f"{BOXES}:0", f"{SCORES}:0"], {f"{INPUT}:0": image})
-
-
-def _distance(expected: np.ndarray, found: np.ndarray) -> float:
-    if expected.shape != found.shape:
-        return float("nan")
-    apart = np.sqrt(np.mean(np.square(expected - found, dtype=np.float64)))
-    return float(apart / max(expected.std(dtype=np.float64), _LEAST_SPREAD))
 
 
 def _require_detections(outputs: list[np.ndarray], facts: Facts) -> None:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
 import todus
+from todus import files
 from todus.bridge import location
 from todus.layout import Model
 
-_BLOCK = 1 << 20  # bytes
 
-
-def made_of(files: Iterable[Path], model: Model) -> dict[str, str]:
+def made_of(paths: Iterable[Path], model: Model) -> dict[str, str]:
     """The SHA-256 of each file; below the model's folder by its path there, so that a model can be moved."""
-    return {place(path, model): sha256(path) for path in files}
+    return {place(path, model): files.sha256(path) for path in paths}
 
 
 def is_unchanged(made: Mapping[str, str], model: Model) -> bool:
     """Whether no file of made_of() has been written anew since. (One that is gone has not.)"""
-    return all(sha256(path) == digest for path, digest in _located(made, model) if path.is_file())
+    return all(files.sha256(path) == digest for path, digest in _located(made, model) if path.is_file())
 
 
 def is_gone(made: Mapping[str, str], model: Model) -> bool:
     """Whether it was a checkpoint that is not there any more."""
     return any(path.suffix == ".index" and not path.is_file() for path, _ in _located(made, model))
-
-
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def versions(*packages: str) -> dict[str, str]:

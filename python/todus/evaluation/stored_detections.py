@@ -47,7 +47,7 @@ def read(model: Model, graph: Graph, wanted: dict) -> Stored | None:
     path = model.detections(graph.name)
     try:
         note = json.loads(model.detections_origin(graph.name).read_bytes())
-        if (note["graph"], note["origin"], note["sha256"]) != (graph.name, wanted, origin.sha256(path)):
+        if (note["graph"], note["origin"], note["sha256"]) != (graph.name, wanted, files.sha256(path)):
             return None
         return Stored(json.loads(path.read_bytes()), note["score_threshold"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
@@ -66,7 +66,7 @@ def write(model: Model, graph: Graph, made_of: dict, stored: Stored) -> None:
     content = {
         "graph": graph.name,
         "score_threshold": stored.score_threshold,
-        "sha256": origin.sha256(path),
+        "sha256": files.sha256(path),
         "origin": made_of,
     }
     files.write_json(note, content, indent=2)
