@@ -6,4 +6,4 @@ set_up environment
 choose_model
 option --port "$PORT"
 option --listen "$LISTEN"
-become training.tensorboard --model-dir "$model_dir" ${options[@]+"${options[@]}"} --home "$TODUS_HOME"
+become training.monitoring.tensorboard --model-dir "$model_dir" ${options[@]+"${options[@]}"} --home "$TODUS_HOME"

@@ -4,4 +4,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 
 choose_model
-become training.run_status --model-dir "$model_dir" --home "$TODUS_HOME"
+become training.process.run_status --model-dir "$model_dir" --home "$TODUS_HOME"

@@ -4,4 +4,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 
 choose_model
-become training.stop --model-dir "$model_dir" --home "$TODUS_HOME"
+become training.process.stop --model-dir "$model_dir" --home "$TODUS_HOME"

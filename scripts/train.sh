@@ -6,10 +6,10 @@ set_up environment
 # A parameter server needs no model.
 tf_config="${TF_CONFIG:-}" task=""
 [[ -z $tf_config ]] ||
-  task="$(PYTHONPATH="$root/python" "$venv/bin/python" -m todus.training.cluster --tf-config "$tf_config")"
+  task="$(PYTHONPATH="$root/python" "$venv/bin/python" -m todus.training.distributed.cluster --tf-config "$tf_config")"
 [[ $task != ps || $BACKGROUND == 0 || -z $BACKGROUND ]] ||
   fail "BACKGROUND=1 is for the chief; start the ps with: nohup make train &"
-[[ $task != ps ]] || become training.parameter_server --tf-config "$tf_config"
+[[ $task != ps ]] || become training.distributed.parameter_server --tf-config "$tf_config"
 
 choose_model
 option --steps "$STEPS"

@@ -18,7 +18,8 @@ from todus.coco import label_map, manifest
 from todus.errors import TodusError
 from todus.layout import Home, Model
 from todus.markdown import percent
-from todus.training import best, run_status, running
+from todus.training.process import run_status, running
+from todus.training.validating import best
 from todus.zoo import archive, prepared
 from todus.zoo import pipeline as zoo_pipeline
 

@@ -12,7 +12,7 @@ from support import KEPT, NAME, TINY_STEPS
 from todus import checkpoint, layout
 from todus.bench import head
 from todus.coco import dataset as coco_dataset
-from todus.training.evaluations import Evaluation, Evaluations
+from todus.training.validating.evaluations import Evaluation, Evaluations
 from todus.zoo import prepare
 from todus.zoo.pipeline import Settings
 

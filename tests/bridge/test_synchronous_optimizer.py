@@ -11,7 +11,7 @@ import pytest
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 from todus.bridge.synchronous_optimizer import SynchronousOptimizer, synchronous
-from todus.training import free_ports
+from todus.training.distributed import free_ports
 
 OPTIMIZER = """
 train_config {

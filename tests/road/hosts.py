@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import NAME, verb_environment
 from todus import layout
-from todus.training import free_ports
+from todus.training.distributed import free_ports
 
 PATIENCE = 600.0  # seconds until something that has to come counts as not coming: other tests may be at work
 

@@ -15,7 +15,7 @@ import pytest
 from support import NAME, failed_in_one_line, run_verb
 from todus import checkpoint, files, layout
 from todus.errors import UserError, WorldError
-from todus.training import background, running, stop
+from todus.training.process import background, running, stop
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from support import NAME, failed_in_one_line, run_verb
 from todus import checkpoint, layout
 from todus.errors import UserError
 from todus.evaluation import evaluate, graphs, while_training
-from todus.training import best, evaluations, train
+from todus.training import train
 from todus.training.options import Every, Options
+from todus.training.validating import best, evaluations
 from todus.zoo import prepared as preparation
 
 

@@ -85,9 +85,9 @@ def test_tensorboard_is_told_where_to_be_reached(call, shell):
     chosen, home = ["--model-dir", f"{shell.folder}/model/ssd"], ["--home", str(shell.folder)]
     for verb, module in (("train-status", "run_status"), ("train-stop", "stop")):
         told = call(verb, PORT="7007")
-        assert (told["module"], told["arguments"]) == (f"todus.training.{module}", [*chosen, *home])
+        assert (told["module"], told["arguments"]) == (f"todus.training.process.{module}", [*chosen, *home])
     told = call("tensorboard", PORT="7007")
-    assert told["module"] == "todus.training.tensorboard"
+    assert told["module"] == "todus.training.monitoring.tensorboard"
     assert told["arguments"] == [*chosen, "--port", "7007", "--listen", "localhost", *home]
 
 

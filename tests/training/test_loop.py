@@ -78,7 +78,8 @@ def test_tensorboard_gets_scalars_and_pictures_at_the_first_step(diverged):
     scalars = {value.tag: value.simple_value for step, value in values if step == 1 and not value.HasField("image")}
     assert {"loss/total", "loss/classification", "loss/localization", "learning_rate"} <= set(scalars)
     assert scalars["learning_rate"] == pytest.approx(0.001)
-    assert scalars["loss/total"] > scalars["loss/classification"] > 0
+    # The two images are chosen and cut at random: where nothing is left in them, there is nothing to classify.
+    assert scalars["loss/total"] > scalars["loss/classification"] >= 0
     assert {value.tag for _, value in values if value.HasField("image")} == {"batch/0", "batch/1"}
     assert file.stat().st_size < 1_000_000, "the graph is not in it"
 

@@ -22,8 +22,8 @@ from todus.demo import little_zoo, mini_coco, mirror, tour
 from todus.evaluation import report
 from todus.evaluation.report import percent
 from todus.layout import Home, Model
-from todus.training import evaluations
-from todus.training.evaluations import Evaluation, Evaluations
+from todus.training.validating import evaluations
+from todus.training.validating.evaluations import Evaluation, Evaluations
 from todus.zoo import archive, prepare
 from todus.zoo.pipeline import Settings
 

@@ -28,7 +28,7 @@ from todus.demo import little_zoo, mini_coco, mirror
 from todus.errors import WorldError
 from todus.evaluation import report
 from todus.layout import Home
-from todus.training import best
+from todus.training.validating import best
 
 CATEGORIES = "stop sign, traffic light, banana, clock"
 STEPS = 400

@@ -21,14 +21,14 @@ from todus.evaluation.detectors import Detector
 from todus.evaluation.validation_set import ValidationSet
 from todus.layout import Model
 from todus.markdown import percent
-from todus.training import evaluations
-from todus.training.evaluations import Evaluations, Figures
 from todus.training.options import PRETRAINED, Every, Options
-from todus.training.stopping import StoppingRule
+from todus.training.validating import evaluations
+from todus.training.validating.evaluations import Evaluations, Figures
+from todus.training.validating.stopping import StoppingRule
 from todus.zoo import prepared
 
 if TYPE_CHECKING:
-    from todus.training.validation import Validation
+    from todus.training.validating.validation import Validation
 
 EVERY = Every(steps=500)  # where what is asked for needs evaluations, and how often is not said
 
@@ -39,8 +39,8 @@ def validation(model: Model, options: Options, last_step: int) -> Validation:
     Raises:
       UserError: the dataset is not there or lacks validation images.
     """
-    from todus.training.train_log import TrainLog  # TensorFlow
-    from todus.training.validation import Validation
+    from todus.training.monitoring.train_log import TrainLog  # TensorFlow
+    from todus.training.validating.validation import Validation
 
     say = TrainLog(model.training).say
     on = images(model, options.eval_images)

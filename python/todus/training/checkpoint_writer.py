@@ -11,7 +11,7 @@ from todus import checkpoint, files
 from todus.bridge.graph_mode import tf
 from todus.errors import TodusError, WorldError
 from todus.training.divergence import DivergedError
-from todus.training.train_log import TrainLog
+from todus.training.monitoring.train_log import TrainLog
 
 STATE = "checkpoint"  # the file in which TensorFlow's own tools look for the newest
 

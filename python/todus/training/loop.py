@@ -13,12 +13,12 @@ from todus.bridge.pipeline import Pipeline
 from todus.bridge.training_graph import TrainingGraph
 from todus.training import failures, restore, session_config
 from todus.training.checkpoint_writer import CheckpointWriter
+from todus.training.monitoring.summaries import EventWriter
+from todus.training.monitoring.train_log import TrainLog
 from todus.training.placement import Here, Placement
 from todus.training.plan import Outcome, Settings, Watcher
 from todus.training.signals import Stop, asked_to_stop
 from todus.training.steps import Steps
-from todus.training.summaries import EventWriter
-from todus.training.train_log import TrainLog
 
 
 def run(

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from todus import command
-from todus.training import cluster, orphans
+from todus.training.distributed import cluster, orphans
 
 PRETRAINED = "pretrained"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

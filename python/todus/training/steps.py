@@ -12,14 +12,15 @@ from todus import checkpoint, progress
 from todus.bridge.graph_mode import tf
 from todus.bridge.training_graph import TrainingGraph
 from todus.errors import TodusError
-from todus.training import divergence, pictures
+from todus.training import divergence
 from todus.training.checkpoint_writer import RECOVERABLE, CheckpointWriter
-from todus.training.meter import Meter, Step
+from todus.training.monitoring import pictures
+from todus.training.monitoring.meter import Meter, Step
+from todus.training.monitoring.summaries import EventWriter
+from todus.training.monitoring.train_log import TrainLog
 from todus.training.options import Due, Every
 from todus.training.plan import Outcome, Settings, Watcher
 from todus.training.signals import Stop
-from todus.training.summaries import EventWriter
-from todus.training.train_log import TrainLog
 
 SUMMARY_STEPS = 20  # between two points of TensorBoard's curves
 PICTURE_STEPS = 500  # between two batches that are drawn for it

@@ -16,12 +16,15 @@ from todus import checkpoint, command, files, progress
 from todus.bridge.pipeline import Pipeline
 from todus.errors import UserError
 from todus.layout import Model
-from todus.training import background, best, distributed, options, parameter_server, running, stopping
-from todus.training import cluster as clusters
-from todus.training.cluster import Cluster
+from todus.training import options
+from todus.training.distributed import cluster as clusters
+from todus.training.distributed import parameter_server, roles
+from todus.training.distributed.cluster import Cluster
 from todus.training.options import Every, Options
 from todus.training.plan import Settings, Watcher
+from todus.training.process import background, running
 from todus.training.quantization.start import require_ranges
+from todus.training.validating import best, stopping
 from todus.zoo import learning_rate, prepared
 
 SAVE_EVERY = Every(seconds=600.0)  # as the API's own trainer does
@@ -30,7 +33,7 @@ SAVE_EVERY = Every(seconds=600.0)  # as the API's own trainer does
 def train(model: Model, wanted: Options) -> None:
     """Raises UserError if the model or its dataset is not prepared, or no longer belong together."""
     cluster = clusters.parse(wanted.tf_config)
-    distributed.require_possible(wanted, cluster)
+    roles.require_possible(wanted, cluster)
     if cluster and cluster.is_server:
         parameter_server.serve(cluster)
         return
@@ -38,14 +41,14 @@ def train(model: Model, wanted: Options) -> None:
     steps = wanted.steps or pipeline.train_config.num_steps
     if cluster and not cluster.is_chief:
         apply_options(pipeline, steps, wanted)
-        distributed.work(model, pipeline, settings(steps, wanted), wanted, cluster)
+        roles.work(model, pipeline, settings(steps, wanted), wanted, cluster)
         return
     running.require_none(model)
     with files.locked(model.training):
         is_over = has_reached(model, steps)
         apply_options(pipeline, steps, wanted)
         if is_over and cluster:
-            distributed.dismiss(model, pipeline, settings(steps, wanted), wanted, cluster)
+            roles.dismiss(model, pipeline, settings(steps, wanted), wanted, cluster)
         if not is_over:
             require_validation_images(model, wanted)
         if not (is_over or wanted.background):
@@ -85,7 +88,7 @@ def newest_intact(model: Model, say: Callable[[str], None]) -> Path:
 def run(model: Model, pipeline: Pipeline, steps: int, wanted: Options, cluster: Cluster | None) -> None:
     """For who holds the lock of training/."""
     from todus.training import loop  # TensorFlow: only once it is certain that there is something to train
-    from todus.training.train_log import TrainLog
+    from todus.training.monitoring.train_log import TrainLog
 
     log = TrainLog(model.training)
     start = newest_intact(model, log.say)
@@ -95,7 +98,7 @@ def run(model: Model, pipeline: Pipeline, steps: int, wanted: Options, cluster: 
     )
     require_ranges(model, pipeline, start, is_locked=True)
     started = time.monotonic()
-    with distributed.placed(model, pipeline, wanted, cluster) as placement:
+    with roles.placed(model, pipeline, wanted, cluster) as placement:
         outcome = loop.run(
             pipeline,
             model.training,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from todus import checkpoint, files
 from todus.layout import Model
-from todus.training.evaluations import Evaluation, Evaluations, rank
+from todus.training.validating.evaluations import Evaluation, Evaluations, rank
 
 NOTE = checkpoint.BEST_NOTE
 

@@ -89,7 +89,7 @@ def test_a_port_that_is_taken_is_a_mistake_in_one_line(home: layout.Home) -> Non
 
 @pytest.mark.parametrize("port", ["0", "65536", "web"])
 def test_what_is_no_port_is_refused(port: str) -> None:
-    code = ["-m", "todus.training.tensorboard", "--model-dir", "x", "--port", port]
+    code = ["-m", "todus.training.monitoring.tensorboard", "--model-dir", "x", "--port", port]
     environment = {"PYTHONPATH": str(layout.CHECKOUT / "python"), "PATH": ""}
     ended = subprocess.run([sys.executable, *code], env=environment, capture_output=True, text=True, check=False)
     assert failed_in_one_line(ended, "PORT", repr(port))

@@ -9,7 +9,7 @@ import pytest
 from support import failed_in_one_line, run_verb
 from todus import layout
 from todus.errors import UserError
-from todus.training import cluster as clusters
+from todus.training.distributed import cluster as clusters
 
 HOSTS = {"chief": ["a:2222"], "worker": ["b:2222", "c:2222"], "ps": ["a:2223"]}
 

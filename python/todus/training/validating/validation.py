@@ -12,12 +12,12 @@ from pathlib import Path
 from todus import progress
 from todus.layout import Model
 from todus.markdown import percent
-from todus.training import best, evaluations
-from todus.training.evaluations import Evaluation, Evaluations, Figures, written
+from todus.training.monitoring.summaries import EventWriter
+from todus.training.monitoring.train_log import TrainLog
 from todus.training.options import Due, Every
-from todus.training.stopping import StoppingRule
-from todus.training.summaries import EventWriter
-from todus.training.train_log import TrainLog
+from todus.training.validating import best, evaluations
+from todus.training.validating.evaluations import Evaluation, Evaluations, Figures, written
+from todus.training.validating.stopping import StoppingRule
 
 
 class Validation:

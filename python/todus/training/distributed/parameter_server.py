@@ -1,6 +1,6 @@
 """Hold the variables of a training on many machines, until the chief ends it.
 
-    python -m todus.training.parameter_server --tf-config "$TF_CONFIG"
+    python -m todus.training.distributed.parameter_server --tf-config "$TF_CONFIG"
 
 A parameter server needs neither the model nor the dataset. Ctrl-C (or SIGTERM) ends it; started again, it gets the
 variables anew from the chief, as of its newest checkpoint.
@@ -12,9 +12,9 @@ import time
 
 from todus import command, progress
 from todus.errors import UserError
-from todus.training import cluster as clusters
-from todus.training import orphans
-from todus.training.cluster import SERVER, Cluster
+from todus.training.distributed import cluster as clusters
+from todus.training.distributed import orphans
+from todus.training.distributed.cluster import SERVER, Cluster
 
 LOOK_EVERY = 0.5  # seconds
 PATIENCE = 60.0  # seconds that are left to the others for their last step
@@ -38,7 +38,7 @@ def serve(cluster: Cluster) -> None:
 def _board(cluster: Cluster):
     """Start the server; returns two functions that tell how many entries its queues `over` and `left` have."""
     from todus.bridge.graph_mode import tf
-    from todus.training import cluster_server
+    from todus.training.distributed import cluster_server
 
     server = cluster_server.start(cluster, tf.ConfigProto(device_count={"GPU": 0}))
     with tf.Graph().as_default() as graph:

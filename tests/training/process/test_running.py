@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from todus import layout
-from todus.training import run_status, running, stop
+from todus.training.process import run_status, running, stop
 
 CLUSTER = {"chief": ["a:2222"], "worker": ["b:2222"], "ps": ["a:2223"]}
 
@@ -20,8 +20,10 @@ def test_a_worker_of_another_host_is_told_of_and_left_alone(tmp_path: Path, caps
     model = layout.Home(tmp_path).model("little")
     tf_config = json.dumps({"cluster": CLUSTER, "task": {"type": job, "index": 0}})
     arguments = [running.MODULE, "--model-dir", str(model.folder), "--tf-config", tf_config]
-    process = subprocess.Popen([sys.executable, "-c", "input()", *arguments], stdin=subprocess.PIPE)
+    waiting = [sys.executable, "-c", "print(flush=True); input()", *arguments]
+    process = subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()  # only now the system is certain to tell its arguments
         assert running.workers(model) == ([process.pid] if is_worker else [])
         assert running.workers(layout.Home(tmp_path).model("other")) == []
         stop.stop(model)

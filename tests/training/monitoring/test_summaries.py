@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from todus.bridge.graph_mode import tf
-from todus.training import pictures
-from todus.training.summaries import EventWriter
+from todus.training.monitoring import pictures
+from todus.training.monitoring.summaries import EventWriter
 
 
 def events(folder: Path) -> list:

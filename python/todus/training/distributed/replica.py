@@ -14,10 +14,10 @@ from todus import checkpoint, progress
 from todus.bridge import synchronous_optimizer
 from todus.bridge.graph_mode import tf
 from todus.errors import UserError
-from todus.training import cluster_server, same_training
-from todus.training.balance import SmallestLoad
-from todus.training.cluster import SERVER, Cluster
-from todus.training.release import released_when_asked_to_stop
+from todus.training.distributed import cluster_server, same_training
+from todus.training.distributed.balance import SmallestLoad
+from todus.training.distributed.cluster import SERVER, Cluster
+from todus.training.distributed.release import released_when_asked_to_stop
 from todus.training.signals import Stop
 
 FAREWELL = 5000  # milliseconds that saying good-bye may take

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from todus.bridge.graph_mode import tf
-from todus.training.train_log import TrainLog
+from todus.training.monitoring.train_log import TrainLog
 
 # Of TensorFlow's own writer, on a full disk for instance; the class depends on the system's code.
 _FAILURES = (OSError, RuntimeError, IndexError, MemoryError, tf.errors.OpError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from todus.training.stopping import StoppingRule
+from todus.training.validating.stopping import StoppingRule
 
 
 def reasons(rule: StoppingRule, *averages: float | None) -> list[str | None]:

@@ -2,7 +2,7 @@
 
 {"cluster": {"chief": ["a:2222"], "worker": ["b:2222"], "ps": ["c:2222"]}, "task": {"type": "worker", "index": 0}}
 
-python -m todus.training.cluster --tf-config "$TF_CONFIG"      # prints chief, worker or ps
+python -m todus.training.distributed.cluster --tf-config "$TF_CONFIG"      # prints chief, worker or ps
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 from todus import command, files
 from todus.errors import WorldError
 from todus.layout import Model
-from todus.training import cluster as clusters
+from todus.training.distributed import cluster as clusters
 
 MODULE = "todus.training.train"
 

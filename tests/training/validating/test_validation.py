@@ -14,11 +14,11 @@ import pytest
 
 from todus import checkpoint, layout
 from todus.errors import UserError
-from todus.training import best, evaluations
-from todus.training.evaluations import Evaluations, Figures
 from todus.training.options import Every
-from todus.training.stopping import StoppingRule
-from todus.training.validation import Validation
+from todus.training.validating import best, evaluations
+from todus.training.validating.evaluations import Evaluations, Figures
+from todus.training.validating.stopping import StoppingRule
+from todus.training.validating.validation import Validation
 
 LAST_STEP = 1000
 

@@ -13,8 +13,8 @@ from todus.bridge.pipeline import Pipeline
 from todus.coco import label_map
 from todus.errors import UserError
 from todus.layout import Model
-from todus.training import orphans
-from todus.training.cluster import Cluster
+from todus.training.distributed import orphans
+from todus.training.distributed.cluster import Cluster
 from todus.training.options import Options
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def placed(model: Model, pipeline: Pipeline, wanted: Options, cluster: Cluster |
     Raises:
       UserError: SYNC or WORKERS is asked for where it means nothing, or more workers than there are GPUs.
     """
-    from todus.training import local_cluster, replica, same_training
+    from todus.training.distributed import local_cluster, replica, same_training
     from todus.training.placement import Here
 
     description = same_training.describe(pipeline, label_map.read(model.label_map), wanted.sync)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from todus import progress
 from todus.errors import UserError, WorldError
-from todus.training import free_ports, orphans, parameter_server
-from todus.training.cluster import CHIEF, SERVER, WORKER, Cluster
+from todus.training.distributed import free_ports, orphans, parameter_server
+from todus.training.distributed.cluster import CHIEF, SERVER, WORKER, Cluster
 
 TRAIN = "todus.training.train"
 PATIENCE = 10.0  # seconds that a process has to end after it was told to

@@ -13,7 +13,7 @@ from pathlib import Path
 from todus import command, progress
 from todus.errors import TodusError, UserError, WorldError
 from todus.layout import Model
-from todus.training import running
+from todus.training.process import running
 
 LOOK_EVERY = 0.1  # seconds
 FIRST_STEP = "first step after"  # as training/steps.py says it

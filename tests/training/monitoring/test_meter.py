@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from todus.training.meter import STRETCH, Meter, Step
+from todus.training.monitoring.meter import STRETCH, Meter, Step
 
 PARTS = {"localization_loss": 1.0, "classification_loss": 3.0, "regularization_loss": 0.5}
 

@@ -1,6 +1,6 @@
 """Tell whether a model is being trained, how far it is, and how good it is by now.
 
-    python -m todus.training.run_status --model-dir model/NAME
+    python -m todus.training.process.run_status --model-dir model/NAME
 
 Changes nothing, and starts no TensorFlow.
 """
@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from todus import checkpoint, command, progress
 from todus.layout import Model
 from todus.markdown import percent
-from todus.training import best, evaluations, running
-from todus.training.evaluations import Evaluations
+from todus.training.process import running
+from todus.training.validating import best, evaluations
+from todus.training.validating.evaluations import Evaluations
 from todus.zoo import prepared
 
 TAIL = 64 * 1024  # bytes of train.log that are looked through

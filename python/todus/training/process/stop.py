@@ -1,6 +1,6 @@
 """Have the training of a model save and end, wherever it was started.
 
-    python -m todus.training.stop --model-dir model/NAME
+    python -m todus.training.process.stop --model-dir model/NAME
 
 It ends as by Ctrl-C: the step is finished, a checkpoint written. `make train` goes on from there.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from todus import checkpoint, command, progress
 from todus.errors import UserError, WorldError
 from todus.layout import Model
-from todus.training import running
+from todus.training.process import running
 
 PATIENCE = 600.0  # seconds; a large model on a slow disk, or an evaluation that has to come to its end
 LOOK_EVERY = 0.2

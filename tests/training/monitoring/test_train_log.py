@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import run_python
-from todus.training.train_log import TrainLog
+from todus.training.monitoring.train_log import TrainLog
 
 
 def lines(log: TrainLog) -> list[str]:
@@ -37,7 +37,7 @@ def test_where_the_log_is_standard_output_a_line_comes_once(tmp_path):
     code = """
 import os, sys
 from pathlib import Path
-from todus.training.train_log import TrainLog
+from todus.training.monitoring.train_log import TrainLog
 log = TrainLog(Path(sys.argv[1]))
 log.note("started")
 os.dup2(os.open(log.path, os.O_WRONLY | os.O_APPEND), 1)

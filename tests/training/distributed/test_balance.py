@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from todus.bridge.graph_mode import tf
-from todus.training.balance import SmallestLoad
+from todus.training.distributed.balance import SmallestLoad
 
 CLUSTER = {"ps": ["a:1", "b:1"], "chief": ["c:1"], "worker": ["d:1"]}
 

@@ -1,6 +1,6 @@
 """Show the training of a model in a browser: TensorBoard on training/, until Ctrl-C.
 
-    python -m todus.training.tensorboard --model-dir model/NAME [--port 6006] [--listen localhost]
+    python -m todus.training.monitoring.tensorboard --model-dir model/NAME [--port 6006] [--listen localhost]
 
 Training may go on meanwhile; what it adds is shown as it comes.
 """

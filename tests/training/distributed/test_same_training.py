@@ -8,7 +8,7 @@ from support import TINY_PIPELINE
 from todus.bridge import pipeline as pipelines
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
-from todus.training import same_training
+from todus.training.distributed import same_training
 
 CATEGORIES = LabelMap({1: "banana", 2: "stop sign"})
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from todus import progress
 from todus.bridge.graph_mode import tf
 from todus.errors import WorldError
-from todus.training.cluster import SERVER, Cluster
+from todus.training.distributed.cluster import SERVER, Cluster
 from todus.training.signals import Stop
 
 WAITING_LINE_EVERY = 10.0  # seconds
