@@ -12,6 +12,7 @@ from todus.coco import label_map, labels
 from todus.coco.label_map import LabelMap
 from todus.errors import UserError
 from todus.evaluation import graphs
+from todus.evaluation.graphs import class_names
 from todus.exporting import inference_graph
 from todus.layout import COCO_LABEL_MAP, Model
 
@@ -135,22 +136,22 @@ def test_an_export_for_other_categories_is_not_evaluated(model, graph):
 
 def test_a_graph_has_the_labels_beside_it(tmp_path):
     (tmp_path / "labels.txt").write_text("zebra\n???\nstop sign\n")
-    assert graphs.labels_of(tmp_path / "some.pb", 3, CUT) == LabelMap({1: "zebra", 3: "stop sign"})
+    assert class_names.of(tmp_path / "some.pb", 3, CUT) == LabelMap({1: "zebra", 3: "stop sign"})
 
 
 def test_without_labels_the_number_of_classes_tells(tmp_path):
-    assert graphs.labels_of(tmp_path / "some.pb", 90, CUT) == COCO
-    assert graphs.labels_of(tmp_path / "some.pb", 2, CUT) == CUT
+    assert class_names.of(tmp_path / "some.pb", 90, CUT) == COCO
+    assert class_names.of(tmp_path / "some.pb", 2, CUT) == CUT
 
 
 def test_the_labels_of_a_saved_model_are_in_it_or_beside_it_or_told_by_its_classes(tmp_path):
     folder = tmp_path / "saved_model"
     folder.mkdir()
-    assert graphs.labels_of(folder, 90, CUT) == COCO
+    assert class_names.of(folder, 90, CUT) == COCO
     (tmp_path / "labels.txt").write_text("zebra\n")
-    assert graphs.labels_of(folder, 90, CUT) == LabelMap({1: "zebra"})
+    assert class_names.of(folder, 90, CUT) == LabelMap({1: "zebra"})
     (folder / "labels.txt").write_text("bear\n")
-    assert graphs.labels_of(folder, 90, CUT) == LabelMap({1: "bear"})
+    assert class_names.of(folder, 90, CUT) == LabelMap({1: "bear"})
 
 
 def test_a_tflite_file_of_nobody_knows_whom_needs_a_labels_file_beside_it(model, tmp_path):
@@ -178,7 +179,7 @@ def test_an_onnx_file_of_nobody_knows_whom_is_refused_in_one_line(model, tmp_pat
 @pytest.mark.parametrize("count", [3, None])
 def test_a_graph_whose_classes_cannot_be_told_is_not_guessed_at(tmp_path, count):
     with pytest.raises(UserError, match=r"no labels\.txt beside it"):
-        graphs.labels_of(tmp_path / "some.pb", count, CUT)
+        class_names.of(tmp_path / "some.pb", count, CUT)
 
 
 def test_labels_survive_being_written_holes_included(tmp_path):
