@@ -10,7 +10,7 @@ import numpy as np
 from todus.bridge import tflite_exporter
 from todus.bridge.graph_mode import tf
 from todus.bridge.pipeline import Pipeline
-from todus.converting import frozen_graph
+from todus.converting import box_coder, frozen_graph
 from todus.converting.frozen_graph import FrozenGraph
 from todus.converting.onnx_facts import FLOAT, IMAGE, NCHW, RAW_BOXES, RAW_SCORES, Form
 from todus.exporting.tflite_facts import Facts
@@ -50,7 +50,7 @@ def build(pipeline: Pipeline, prefix: Path, facts: Facts, form: Form) -> tf.Grap
             [f"{tflite_exporter.BOXES}:0", f"{tflite_exporter.SCORES}:0"],
             name="",
         )
-        tf.identity(decoded(encodings, anchors, facts.box_scales), name=RAW_BOXES)
+        tf.identity(box_coder.decoded(encodings, anchors, facts.box_scales), name=RAW_BOXES)
         tf.identity(with_background(scores, pipeline), name=RAW_SCORES)
         return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [RAW_BOXES, RAW_SCORES])
 
@@ -73,20 +73,6 @@ def _network_input(image: tf.Tensor, facts: Facts, form: Form) -> tf.Tensor:
         pixels = tf.image.resize_images(pixels, [facts.height, facts.width], how, align_corners=False)
     mean, deviation = np.array(facts.mean), np.array(facts.deviation)
     return pixels * (1 / deviation).astype(np.float32) - (mean / deviation).astype(np.float32)
-
-
-def decoded(encodings: tf.Tensor, anchors: np.ndarray, scales: list[float]) -> tf.Tensor:
-    """Corners (ymin, xmin, ymax, xmax) of encoded boxes, both float32 [batch, anchors, 4].
-
-    Source: object_detection/box_coders/faster_rcnn_box_coder.py.
-
-    Args:
-      anchors: float32 [anchors, 4]: y and x of the centre, height, width.
-      scales: what encoded boxes are divided by.
-    """
-    centre = encodings[:, :, :2] * (anchors[:, 2:] / np.float32(scales[:2])) + anchors[:, :2]
-    half = tf.exp(encodings[:, :, 2:] / np.float32(scales[2:])) * (anchors[:, 2:] / 2)
-    return tf.concat([centre - half, centre + half], axis=2)
 
 
 def with_background(scores: tf.Tensor, pipeline: Pipeline) -> tf.Tensor:

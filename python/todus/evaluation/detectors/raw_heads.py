@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from todus.bridge.graph_mode import tf
+from todus.converting import box_coder
 from todus.exporting.tflite_facts import Facts
 
 
 class RawHeads:
     """Gives the detections that the frozen graph's own post-processing gives. May be called from several threads.
 
-    Source: object_detection/box_coders/faster_rcnn_box_coder.py, object_detection/core/post_processing.py.
+    Source: object_detection/core/post_processing.py.
 
     Args:
       anchors: float32 [anchors, 4]: y and x of the centre, height, width; 0..1.
@@ -21,7 +22,7 @@ class RawHeads:
         with tf.Graph().as_default() as graph:
             self._encodings = tf.placeholder(tf.float32, [1, len(anchors), 4])
             self._scores = tf.placeholder(tf.float32, [1, len(anchors), None])
-            boxes = decoded(self._encodings, anchors, facts.box_scales)
+            boxes = box_coder.decoded(self._encodings, anchors, facts.box_scales)
             self._found = _suppressed(boxes, self._scores[:, :, -len(facts.labels) :], facts)
         self._session = tf.Session(graph=graph)
 
@@ -42,13 +43,6 @@ class RawHeads:
 
     def close(self) -> None:
         self._session.close()
-
-
-def decoded(encodings: tf.Tensor, anchors: np.ndarray, scales: list[float]) -> tf.Tensor:
-    """Corners (ymin, xmin, ymax, xmax) of encoded boxes, both float32 [1, anchors, 4]."""
-    centre = encodings[:, :, :2] / scales[:2] * anchors[:, 2:] + anchors[:, :2]
-    half = tf.exp(encodings[:, :, 2:] / scales[2:]) * anchors[:, 2:] / 2
-    return tf.concat([centre - half, centre + half], axis=2)
 
 
 def _suppressed(boxes: tf.Tensor, scores: tf.Tensor, facts: Facts) -> tuple[tf.Tensor, ...]:
