@@ -53,7 +53,8 @@ def test_image_ids_are_those_of_the_annotations(step, work):
 def test_images_and_boxes_can_be_looked_at(step):
     assert step["images"].shape == (BATCH, 96, 96, 3)
     assert step["images"].dtype == np.uint8
-    assert (step["images"].min(), step["images"].max()) == (0, 255)
+    assert step["images"].min() < 5  # pixels again, and not -1 to 1; how black and white depends on the crops
+    assert step["images"].max() > 250
     ymin, xmin, ymax, xmax = np.moveaxis(step["boxes"], -1, 0)
     there = ymax > ymin
     assert there.any()
