@@ -226,6 +226,27 @@ print("went on", flush=True)
     assert result.stdout == "renamed\n" and result.returncode == -number
 
 
+def test_a_checkpoint_whose_writer_was_killed_between_the_two_names_is_not_lost(tmp_path):
+    checkpoint.write(tmp_path / "model.ckpt-0", {"x": np.float32(1)})
+    code = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from todus import checkpoint
+rename = os.replace
+def rename_and_die(source, target):
+    rename(source, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.replace = rename_and_die
+checkpoint.write(Path(sys.argv[1]), {"x": np.float32(2)})
+"""
+    assert run_python(code, tmp_path / "model.ckpt-0").returncode == -signal.SIGKILL
+    assert checkpoint.newest(tmp_path) is None, "the control: it was killed there"
+    checkpoint.sweep(tmp_path)
+    assert checkpoint.read(tmp_path / "model.ckpt-0") == {"x": 2}
+    assert len(list(tmp_path.iterdir())) == len(PARTS), "what else was half written is gone"
+
+
 def test_half_of_a_copy_is_none(three):
     (three / f"model.ckpt-20.{PARTS[1]}").unlink()
     with pytest.raises(FileNotFoundError):

@@ -254,6 +254,18 @@ def unfinished(prefix: Path, final: Callable[[Path], Path] | None = None) -> Ite
                 leftover.unlink()
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed runs have left half written in `folder`; a checkpoint that one was killed in the middle of
+    renaming gets the rest of its name. For who holds the folder's lock.
+    """
+    for index in folder.glob(f".{PREFIX}-*{files.UNFINISHED}*.index"):
+        written = index.with_suffix("")
+        prefix = folder / written.name.removeprefix(".").partition(files.UNFINISHED)[0]
+        if _is_half_renamed(written) and _is_half_renamed_to(prefix):
+            os.replace(index, _part(prefix, "index"))
+    files.sweep(folder)
+
+
 def remove(prefix: Path) -> None:
     """Remove a checkpoint's files, the index first: half of one is none."""
     for part in (*_PARTS, "meta"):
@@ -282,3 +294,7 @@ def _rename(prefix: Path, target: Path) -> None:
 def _is_half_renamed(prefix: Path) -> bool:
     """Whether the data has its new name, but not the index, without which the data is lost."""
     return _part(prefix, "index").exists() and not _part(prefix, _DATA).exists()
+
+
+def _is_half_renamed_to(prefix: Path) -> bool:
+    return _part(prefix, _DATA).exists() and not _part(prefix, "index").exists()

@@ -35,7 +35,7 @@ class CheckpointWriter:
 
     def tidy(self) -> None:
         """Remove what a killed run has left half done. For who holds the folder's lock."""
-        files.sweep(self.folder)
+        checkpoint.sweep(self.folder)
         self._write_state()
 
     def save(self, session: tf.Session, step: int, is_well: bool = True) -> Path:

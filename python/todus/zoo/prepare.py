@@ -58,7 +58,7 @@ def alone_with(model: Model) -> Iterator[None]:
     """Keep training, and other runs of this, off the model. Folders that stay empty go."""
     try:
         with files.locked(model.training):
-            files.sweep(model.training)
+            checkpoint.sweep(model.training)
             yield
     finally:
         for folder in (model.training, model.folder):

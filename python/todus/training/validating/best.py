@@ -59,7 +59,7 @@ def keep(model: Model, prefix: Path, evaluation: Evaluation, among: Evaluations)
     Raises:
       OSError: the disk is full for instance; the one before is still there.
     """
-    files.sweep(model.best)  # of a run that was killed here
+    checkpoint.sweep(model.best)  # of a run that was killed here
     checkpoint.copy(prefix, model.best)
     note = {
         "step": evaluation.step,
