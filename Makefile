@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 
 CATEGORIES ?= person bicycle car motorcycle airplane bus train truck boat ## what to keep, or for eval, where you name them, to score; with commas where a name has a space
 SPLITS ?= train val ## which parts of COCO: train, val, testdev
-JSON ?= ## 1 makes categories and models print JSON
+JSON ?= ## 1 makes categories, models and detect print JSON
 FETCH ?= auto ## images, archive, or auto: whichever moves fewer bytes
 CONNECTIONS ?= 32 ## images fetched at once
 NEGATIVES ?= 0 ## keep this share of the images without any of CATEGORIES too, like 0.1
@@ -31,7 +31,7 @@ SCALE_LEARNING_RATE ?= 0 ## 1 multiplies it by BATCH_SIZE / the pipeline's batch
 SAVE_EVERY ?= 10m ## a checkpoint every so many steps, like 500, or every 30s, 10m, 2h
 KEEP ?= 5 ## checkpoints of training that are kept, beside the first and the best
 EVAL_EVERY ?= ## evaluate while training, every so many steps, like 500, or every 30s, 10m, 2h
-EVAL_IMAGES ?= ## how many validation images to evaluate then (default: all)
+EVAL_IMAGES ?= ## how many validation images to evaluate then, and by benchmark (default: all)
 UNTIL_AP ?= ## stop training when this AP is reached, like 0.35, or pretrained: that of the zoo's own model
 PATIENCE ?= ## stop training when AP has not risen for so many evaluations
 BACKGROUND ?= 0 ## 1 trains on without the terminal
@@ -41,7 +41,7 @@ SYNC ?= 0 ## 1 has several workers wait for each other at each step
 WORKERS ?= ## processes of this machine that train together (default: one for each GPU); many machines: TF_CONFIG, see README
 PORT ?= 6006 ## where TensorBoard can be reached
 LISTEN ?= localhost ## from where: localhost is this machine alone, 0.0.0.0 the network
-GRAPH ?= ## what to evaluate or convert: pretrained, exported, a .pb file; for eval also training (default), best, saved-model, tflite, onnx, a file of these, several
+GRAPH ?= ## what to evaluate or convert: pretrained, exported, a .pb file; for eval also training (default), best, saved-model, tflite, onnx, a file of these, several; for benchmark some of its formats
 CHECKPOINT ?= ## which checkpoint, like model.ckpt-123, or best (default: the newest)
 CHECKPOINT_PREFIX ?= ## another name for CHECKPOINT
 TFLITE ?= ## kinds of .tflite: float32, float16, dynamic, int8, uint8 (default: uint8 if quantized, else float32)
@@ -55,8 +55,12 @@ OPSET ?= 13 ## version of ONNX's operations, 13 to 18
 PREPROCESS ?= 0 ## 1 has ONNX take images of any size
 TEXT ?= 0 ## 1 writes what was converted as text too
 PLUGINS ?= trt8 ## the plugins to write UFF for, those of TensorRT 5 and 6, 7, or 8: trt5, trt7, trt8
-THRESHOLD ?= ## drop lower scores, like 0.3 (default: the pipeline's)
+THRESHOLD ?= ## drop lower scores, like 0.3 (default: the pipeline's; for detect 0.3)
 CONFIG ?= ## a script whose preprocess(dynamic_graph) prepares the graph for UFF instead of Todus
+THREADS ?= ## that benchmark gives each format (default: one for each core)
+FORMAT ?= tflite ## of the model in the device kit: tflite, onnx, uff
+IMAGE ?= ## where to detect: a picture, a folder of pictures, or a video
+OUTPUT ?= ## the folder for what detect draws (default: detected/ of the model)
 COCO_URL ?= http://images.cocodataset.org ## COCO or a mirror of it, http(s) or file
 ZOO_URL ?= http://download.tensorflow.org/models/object_detection ## the zoo or a mirror of it, http(s) or file
 TODUS_HOME ?= $(CURDIR) ## the folder that holds dataset/ and model/
@@ -70,8 +74,8 @@ TESTS ?= tests ## what make test runs, and options of pytest
 VARIABLES := CATEGORIES SPLITS JSON FETCH CONNECTIONS NEGATIVES MASKS PREVIEW DATASET MODEL MODEL_DIR QUANTIZE \
 	QUANT_DELAY STEPS BATCH_SIZE LEARNING_RATE SCALE_LEARNING_RATE SAVE_EVERY KEEP EVAL_EVERY EVAL_IMAGES UNTIL_AP \
 	PATIENCE BACKGROUND PRECISION XLA SYNC WORKERS PORT LISTEN GRAPH CHECKPOINT CHECKPOINT_PREFIX TFLITE NMS \
-	MAX_DETECTIONS POSTPROCESS INPUT LAYOUT BATCH OPSET PREPROCESS TEXT PLUGINS THRESHOLD CONFIG COCO_URL ZOO_URL \
-	TODUS_HOME PYTHON GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
+	MAX_DETECTIONS POSTPROCESS INPUT LAYOUT BATCH OPSET PREPROCESS TEXT PLUGINS THRESHOLD CONFIG THREADS FORMAT \
+	IMAGE OUTPUT COCO_URL ZOO_URL TODUS_HOME PYTHON GPU VENV OBJECT_DETECTION_DIR SAMPLE TESTS
 
 # Which of them the user has set. (By what follows they all become overrides.)
 export TODUS_GIVEN := $(foreach name,$(VARIABLES),$(if $(filter file,$(origin $(name))),,$(name)))
@@ -86,16 +90,19 @@ export TODUS_VARIABLES := $(VARIABLES)
 
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
-.PHONY: help install demo categories dataset-limited dataset-complete models model status train eval export
+.PHONY: help install doctor demo categories dataset-limited dataset-complete models model status train eval export
 .PHONY: export-tflite convert-tflite convert-onnx convert-uff test lint bench-dataset bench-eval bench-train bench-tflite
 .PHONY: clean clean-dataset clean-model clean-venv
-.PHONY: train-status train-stop tensorboard
+.PHONY: train-status train-stop tensorboard benchmark detect device-kit
 
 help: ## this list
 	@scripts/help.sh
 
 install: _environment ## set up the Python environment (every verb does it when needed)
 	@scripts/install.sh
+
+doctor: _environment ## what is missing on this machine, and how to mend it
+	@scripts/doctor.sh
 
 demo: _environment ## the whole road on a generated mini-COCO, offline, in minutes
 	@scripts/demo.sh
@@ -133,6 +140,9 @@ tensorboard: _environment ## show the training of a model in a browser
 eval: _environment ## COCO's figures of GRAPH, or of several side by side, and a report
 	@scripts/eval.sh
 
+detect: _environment ## show what the model finds in IMAGE, pictures or a video of your own
+	@scripts/detect.sh
+
 export: _environment ## write the inference graph of a checkpoint
 	@scripts/export.sh
 
@@ -147,6 +157,12 @@ convert-onnx: _environment ## write the model as ONNX, for onnxruntime, TensorRT
 
 convert-uff: _environment ## write the exported model for TensorRT 5 to 8 (UFF)
 	@scripts/convert-uff.sh
+
+benchmark: _environment ## put all formats of the model side by side: size, AP, milliseconds
+	@scripts/benchmark.sh
+
+device-kit: _environment ## write a folder to copy to a device: the model and a program that runs it there
+	@scripts/device-kit.sh
 
 test: _tools ## run the tests
 	@scripts/test.sh

@@ -33,6 +33,8 @@ ENTRIES = (
     "todus.exporting.tflite_graph",
     "todus.converting.tflite",
     "todus.converting.onnx",
+    "todus.device_kit.kit",
+    "todus.benchmark.benchmark",
     "todus.demo.tour",
     "todus.demo.mini_coco",
     "todus.demo.mirror",

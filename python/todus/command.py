@@ -24,7 +24,7 @@ MAKE_VARIABLES = {
     *("PORT", "LISTEN"),
     *("TFLITE", "NMS", "MAX_DETECTIONS", "POSTPROCESS"),
     *("INPUT", "LAYOUT", "BATCH", "OPSET", "PREPROCESS"),
-    *("TEXT", "PLUGINS", "THRESHOLD", "CONFIG"),
+    *("TEXT", "PLUGINS", "THRESHOLD", "CONFIG", "THREADS", "IMAGE", "OUTPUT", "FORMAT"),
 }
 _OPTION = re.compile(r"(?<!\S)(?:-\w/)?--(?P<name>[a-z-]+)(?:/-\w)?(?=[:,]|$)")  # as argparse writes one in a message
 INTERRUPTED = 130  # what a shell expects of a program ended by Ctrl-C

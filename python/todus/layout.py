@@ -3,8 +3,10 @@
 dataset/mscoco/raw-data/            what COCO ships; never changed
 dataset/mscoco/{complete,limited}/  records, annotations, label map, dataset.json
 model/archives/                     the zoo's archives as downloaded
-model/NAME/{pretrained,training,eval,inference-graph}/
-model/NAME/NAME.{tflite,uff}        the model for a device
+model/NAME/{pretrained,training,eval,inference-graph,detected}/
+model/NAME/NAME.{tflite,onnx,uff}   the model for a device
+model/NAME/device-kit-FORMAT/       a folder to copy to a device
+model/NAME/benchmark.{json,md,png}  its formats side by side
 """
 
 from __future__ import annotations
@@ -189,6 +191,11 @@ class Model:
         return self.evaluation / f"worst-{_in_a_file_name(graph)}"
 
     @property
+    def detected(self) -> Path:
+        """The user's own pictures, with what was found in them."""
+        return self.folder / "detected"
+
+    @property
     def inference_graph(self) -> Path:
         return self.folder / "inference-graph"
 
@@ -259,6 +266,37 @@ class Model:
     def converted_labels(self) -> Path:
         """The categories of what was converted, one a line."""
         return self.folder / LABELS
+
+    def device_kit(self, file_format: str) -> Path:
+        """The folder to copy to a device."""
+        return self.folder / f"device-kit-{file_format}"
+
+    @property
+    def benchmark_json(self) -> Path:
+        """All that a benchmark has measured."""
+        return self.folder / "benchmark.json"
+
+    @property
+    def benchmark_table(self) -> Path:
+        return self.folder / "benchmark.md"
+
+    @property
+    def benchmark_chart(self) -> Path:
+        return self.folder / "benchmark.png"
+
+    @property
+    def benchmark_pretrained(self) -> Path:
+        """The pretrained model as a benchmark exports it, to compare with; not the user's, and made again at need."""
+        return self.folder / "benchmark" / "pretrained"
+
+    @property
+    def benchmark_pretrained_graph(self) -> Path:
+        return self.benchmark_pretrained / FROZEN_GRAPH
+
+    @property
+    def benchmark_pretrained_source(self) -> Path:
+        """What it was exported from."""
+        return self.benchmark_pretrained / "exported-from.json"
 
 
 def _in_a_file_name(graph: str) -> str:

@@ -97,11 +97,13 @@ def draw_boxes(
     min_height: int = MIN_HEIGHT,
     text_size: int = TEXT_SIZE,
     every_caption: bool = True,
+    line: int = LINE,
 ) -> Image.Image:
     """A copy of the image, RGB and at least `min_height` pixels high, with captioned boxes.
 
-    A box's line lies inside the box, along its edges. What a box has outside the image is not drawn. Where captions
-    leave no room for another one, it is written over them, or left out if not `every_caption` is wanted.
+    A box's line, `line` pixels wide, lies inside the box, along its edges. What a box has outside the image is not
+    drawn. Where captions leave no room for another one, it is written over them, or left out if not `every_caption` is
+    wanted.
     """
     scale = max(1.0, min_height / image.height)
     canvas = image.convert("RGB")
@@ -112,7 +114,7 @@ def draw_boxes(
     ordered = sorted(boxes, key=lambda box: box.bbox[2] * box.bbox[3], reverse=True)
     corners = [_corners(box, scale, canvas.size) for box in ordered]
     for box, place in zip(ordered, corners, strict=True):
-        _draw_box(draw, place, _colour(box.name, colours), box.is_crowd)
+        _draw_box(draw, place, _colour(box.name, colours), box.is_crowd, line)
     small = [place for place in corners if place[3] - place[1] < 3 * text_size]
     taken: list[Place] = []
     for box, place in zip(ordered, corners, strict=True):
@@ -180,25 +182,26 @@ def _corners(box: Box, scale: float, limits: tuple[int, int]) -> Place:
     return left, top, right, bottom
 
 
-def _draw_box(draw: ImageDraw.ImageDraw, place: Place, colour: Colour, dashed: bool) -> None:
+def _draw_box(draw: ImageDraw.ImageDraw, place: Place, colour: Colour, dashed: bool, line: int) -> None:
     left, top, right, bottom = place
-    small = min(right - left, bottom - top) < 6 * LINE  # a thick line would hide what is in the box
-    width = 1 if small else LINE
+    side = min(right - left, bottom - top)
+    small = side < 6 * line  # a thick line would hide what is in the box
+    width = max(1, side // 18) if small else line
     halo = (left - 1, top - 1, right + 1, bottom + 1)
-    draw.rectangle(halo, outline=HALO, width=1 if small else width + 2)
+    draw.rectangle(halo, outline=HALO, width=1 if width == 1 else width + 2)
     if dashed and not small:
-        _draw_dashes(draw, place, colour)
+        _draw_dashes(draw, place, colour, line)
     else:
         draw.rectangle(place, outline=colour, width=width)
 
 
-def _draw_dashes(draw: ImageDraw.ImageDraw, place: Place, colour: Colour) -> None:
+def _draw_dashes(draw: ImageDraw.ImageDraw, place: Place, colour: Colour, line: int) -> None:
     left, top, right, bottom = place
     for x in range(left, right + 1, 2 * DASH):
         stop = min(x + DASH - 1, right)
-        draw.rectangle((x, top, stop, top + LINE - 1), fill=colour)
-        draw.rectangle((x, bottom - LINE + 1, stop, bottom), fill=colour)
+        draw.rectangle((x, top, stop, top + line - 1), fill=colour)
+        draw.rectangle((x, bottom - line + 1, stop, bottom), fill=colour)
     for y in range(top, bottom + 1, 2 * DASH):
         stop = min(y + DASH - 1, bottom)
-        draw.rectangle((left, y, left + LINE - 1, stop), fill=colour)
-        draw.rectangle((right - LINE + 1, y, right, stop), fill=colour)
+        draw.rectangle((left, y, left + line - 1, stop), fill=colour)
+        draw.rectangle((right - line + 1, y, right, stop), fill=colour)

@@ -29,7 +29,10 @@ VERB_MODULES = (
     "converting.tflite",
     "converting.onnx",
     "converting.uff",
+    "device_kit.kit",
+    "benchmark.benchmark",
     "demo.tour",
+    "doctor",
 )
 TELL_CALL = """
 import json, os, sys

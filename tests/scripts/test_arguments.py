@@ -55,7 +55,7 @@ def test_defaults(shell):
 def test_a_script_has_the_defaults_of_make(shell):
     shell.prepare("ssd")
     verbs = ("categories", "dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo")
-    for verb in (*verbs, "export-tflite", "convert-tflite", "convert-onnx", "convert-uff"):
+    for verb in (*verbs, "detect", "export-tflite", "convert-tflite", "convert-onnx", "convert-uff", "device-kit"):
         by_script, by_make = shell.calls(shell.script(verb))[0], shell.calls(shell.make(verb))[0]
         assert (by_script["module"], by_script["arguments"]) == (by_make["module"], by_make["arguments"])
 
@@ -103,6 +103,15 @@ def test_what_is_converted_and_how_is_passed_on(call, shell):
     assert call("convert-uff", **settings)["arguments"] == [*chosen, *options, *home]
 
 
+def test_the_format_of_a_device_kit_is_passed_on(call, shell):
+    shell.prepare("ssd")
+    chosen, home = ["--model-dir", f"{shell.folder}/model/ssd"], ["--home", str(shell.folder)]
+    for variables, given in (({}, "tflite"), ({"FORMAT": "onnx"}, "onnx")):
+        called = call("device-kit", **variables)
+        assert called["module"] == "todus.device_kit.kit"
+        assert called["arguments"] == [*chosen, "--format", given, *home]
+
+
 def test_what_is_empty_is_left_to_the_default_where_there_is_one(call):
     for verb in ("dataset-limited", "dataset-complete"):
         empty = dict.fromkeys(("FETCH", "NEGATIVES", "MASKS", "PREVIEW", "CONNECTIONS"), "")
@@ -131,6 +140,19 @@ def test_checkpoint_prefix_is_another_name_for_checkpoint(call, shell):
         ):
             arguments = call(verb, **variables)["arguments"]
             assert arguments[arguments.index("--checkpoint") + 1] == "model.ckpt-5"
+
+
+def test_what_to_detect_in_is_passed_on(call, shell):
+    shell.prepare("ssd")
+    chosen, home = ["--model-dir", f"{shell.folder}/model/ssd"], ["--home", str(shell.folder)]
+    plain = call("detect")
+    assert (plain["module"], plain["arguments"]) == ("todus.detecting.detect", [*chosen, *home])
+    settings = {"IMAGE": "my 'photos' $HOME", "GRAPH": "tflite", "THRESHOLD": "0.5", "OUTPUT": "my own"}
+    options = ["--image", "my 'photos' $HOME", "--graph", "tflite", "--threshold", "0.5", "--output", "my own"]
+    assert call("detect", **settings, JSON="1")["arguments"] == [*chosen, *options, "--json", *home]
+    assert call("detect", CHECKPOINT_PREFIX="best")["arguments"] == [*chosen, "--checkpoint", "best", *home]
+    refused = shell.the_error(shell.script("detect", GRAPH="exported", CHECKPOINT="best"))
+    assert "GRAPH=exported" in refused and "CHECKPOINT=best" in refused
 
 
 @pytest.mark.parametrize("name", ["CHECKPOINT", "CHECKPOINT_PREFIX"])

@@ -8,9 +8,9 @@ from todus.coco import categories, raw_data
 VERBS = {
     *("help", "install", "demo", "dataset-limited", "dataset-complete", "models", "model", "train", "eval", "export"),
     *("categories", "status", "test", "lint", "clean", "clean-dataset", "clean-model", "clean-venv"),
-    *("train-status", "train-stop", "tensorboard"),
+    *("doctor", "train-status", "train-stop", "tensorboard", "detect", "benchmark"),
     *("bench-dataset", "bench-eval", "bench-train"),
-    *("convert-uff", "export-tflite", "convert-tflite", "bench-tflite", "convert-onnx"),
+    *("convert-uff", "export-tflite", "convert-tflite", "bench-tflite", "convert-onnx", "device-kit"),
 }
 NO_VERBS = {"util", "dataset-options", "find-python", "build-venv"}  # scripts that other scripts and the Makefile use
 
