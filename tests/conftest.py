@@ -13,6 +13,19 @@ from support import TINY_PIPELINE, TINY_STEPS
 from todus import layout
 from todus.demo import little_zoo, mini_coco, mirror
 
+# What takes minutes, so that it does not come last, when one process works and the others wait.
+LONGEST = ("test_many_processes", "test_train", "test_families", "test_quantized", "test_first_light")
+LONG_FOLDERS = ("road", "bench", "real", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest first; the tests of a file stay in their order."""
+
+    def rank(item: pytest.Item) -> tuple[bool, bool]:
+        return item.path.stem not in LONGEST, not set(LONG_FOLDERS).intersection(item.path.parts)
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def mirror_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
