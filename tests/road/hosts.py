@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -59,6 +61,13 @@ class Host:
             assert not has_ended, f"ended with {self.process.returncode} before {pattern!r}:\n{self.said()}"
             time.sleep(0.1)
         raise AssertionError(f"{pattern!r} did not come:\n{self.said()}")
+
+    def trains(self) -> None:
+        """Wait for the first step; from then on the process leaves the cores to those that have yet to start."""
+        self.wait_for("first step after")
+        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), 19)
 
     def kill(self) -> None:
         """As a host that loses its power."""

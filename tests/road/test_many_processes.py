@@ -19,7 +19,7 @@ from todus import checkpoint, layout
 from todus.bridge import pipeline as pipelines
 from todus.bridge.graph_mode import tf
 
-MORE = 10  # steps that show that training goes on
+MORE = 5  # steps that show that training goes on
 
 
 def saved_step(home: layout.Home) -> int:
@@ -49,8 +49,8 @@ def test_whoever_is_lost_comes_back_and_training_goes_on(homes, tmp_path):
         chief, worker, server = all_hosts["chief"], all_hosts["worker"], all_hosts["ps"]
         for host in all_hosts.values():
             host.start()
-        chief.wait_for("first step after")
-        worker.wait_for("first step after")
+        chief.trains()
+        worker.trains()
         first_loss = losses(chief.said())[0]
         wait_until_saved(homes["chief"], MORE)
 
@@ -61,13 +61,14 @@ def test_whoever_is_lost_comes_back_and_training_goes_on(homes, tmp_path):
         complaint = worker.said().strip().splitlines()[-1]
         assert complaint.startswith("todus: this worker does not train what the chief does")
         assert "there batch_size: 4, here batch_size: 3" in complaint
-        worker.start().wait_for("first step after")
+        worker.start().trains()
 
         chief.kill()
         kept = saved_step(homes["chief"])
         chief.start()
         held = int(chief.wait_for(r"still hold step (\d+); training goes on from there")[1])
         assert held > kept, "the worker went on meanwhile"
+        chief.trains()
         wait_until_saved(homes["chief"], held + MORE)
 
         server.kill()
