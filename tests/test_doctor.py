@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import socket
 import sys
@@ -9,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from support import run_verb
+from support import run_python, run_verb
 from todus import doctor, layout
 from todus.doctor import GOOD, NOTE, WRONG
 from todus.errors import UserError
@@ -33,7 +35,7 @@ def test_what_is_wrong_is_counted_and_ends_with_its_fix(tmp_path):
     assert [line.split("; ")[1] for line in wrong] == [
         f"name another folder with {name}_URL" for name in ("COCO", "ZOO")
     ]
-    assert result.stdout.endswith("\n2 of this are wrong\n")
+    assert result.stdout.endswith("\n2 of these are wrong\n")
 
 
 def test_another_version_of_a_package_is_named(tmp_path, monkeypatch):
@@ -69,6 +71,38 @@ def test_a_machine_without_its_api_has_something_wrong(tmp_path, monkeypatch):
     found = {finding.what: finding for finding in doctor.look(layout.Home(tmp_path), "file:///", "file:///")}
     assert found["detection API"].state == WRONG
     assert "point it at the research folder" in found["detection API"].remedy
+
+
+def test_packages_that_do_not_go_together_are_told_of_and_the_rest_is_looked_at(tmp_path):
+    code = """
+import sys
+from todus import doctor
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tensorflow":
+            raise TypeError("Descriptors cannot be created directly.\\nIf this call")
+sys.meta_path.insert(0, Broken())
+sys.argv[1:] = ["--home", sys.argv[1], "--coco-url", "file:///", "--zoo-url", "file:///"]
+sys.exit(doctor.main())
+"""
+    result = run_python(code, tmp_path)
+    assert (result.returncode, result.stderr) == (1, "")
+    wrong = r"^wrong +TensorFlow +TypeError: Descriptors cannot be created directly\.; run: make clean-venv install$"
+    assert re.search(wrong, result.stdout, re.M)
+    assert re.search(r"^note +models ", result.stdout, re.M)
+
+
+def test_a_gpu_that_tensorflow_does_not_see_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "NVIDIA", tmp_path)
+    state, _, remedy = doctor.tensorflow()
+    assert (state, "make install GPU=1" in remedy) == (WRONG, True)
+
+
+def test_an_old_python_and_little_memory(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    assert doctor.python()[0] == WRONG
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1 << 19}.get)
+    assert doctor.machine()[0] == NOTE
 
 
 def test_a_full_disk_and_one_that_may_not_be_written(tmp_path, monkeypatch):

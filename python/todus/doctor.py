@@ -2,8 +2,9 @@
 
     python -m todus.doctor
 
-Changes nothing. Ends with status 1 if something is wrong: a line of it begins with `wrong`, and ends with the fix. A
-`note` is of something that need not be wrong: a host that cannot be reached, little memory.
+Changes nothing (but make sets up the environment first, as for every verb). Ends with status 1 if something is wrong:
+its line begins with `wrong`, and ends with the fix. A `note` is of something that need not be wrong: a host that cannot
+be reached, little memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 import todus
-from todus import command, layout, progress
+from todus import command, files, layout, progress
 from todus.bridge import location
 from todus.errors import TodusError, WorldError
 from todus.layout import Home
@@ -70,14 +71,17 @@ def look(home: Home, coco_url: str, zoo_url: str) -> Iterator[Finding]:
             yield Finding(what, *find())
         except TodusError as error:
             yield Finding(what, WRONG, *str(error).split("; ", 1))
-        except ImportError as error:  # of a package that is missing or broken
-            yield Finding(what, WRONG, str(error).splitlines()[0], "run: make clean-venv install")
+        except Exception as error:  # whatever packages raise that do not go together, while they are imported
+            first_line = (str(error).splitlines() or [""])[0]
+            yield Finding(what, WRONG, f"{type(error).__name__}: {first_line}", "run: make clean-venv install")
 
 
 def machine() -> Found:
+    from todus.coco.records import workers
+
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     system = f"{platform.system()} on {platform.machine()}"
-    found = f"{system}, {os.cpu_count()} cores, {progress.human_size(memory)} of memory"
+    found = f"{system}, {workers.cores()} cores, {progress.human_size(memory)} of memory"
     if memory < LITTLE_MEMORY:
         return NOTE, found, "to train, lower BATCH_SIZE, or train on another machine"
     return GOOD, found
@@ -142,7 +146,7 @@ def object_detection() -> Found:
 
 
 def space(home: Home) -> Found:
-    folder = next(folder for folder in (home.folder, *home.folder.parents) if folder.exists())
+    folder = files.nearest_existing(home.folder)
     free = shutil.disk_usage(folder).free
     found = f"{progress.human_size(free)} free in {home.folder}"
     if not os.access(folder, os.W_OK):
@@ -203,7 +207,7 @@ def main() -> int:
     for finding in look(Home(arguments.home), arguments.coco_url, arguments.zoo_url):
         progress.say(finding.line)
         count += finding.state == WRONG
-    progress.say(f"\n{count} of this {'is' if count == 1 else 'are'} wrong" if count else "\nnothing is wrong")
+    progress.say(f"\n{count} of these {'is' if count == 1 else 'are'} wrong" if count else "\nnothing is wrong")
     return min(count, 1)
 
 

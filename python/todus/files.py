@@ -180,12 +180,16 @@ def size_on_disk(path: Path) -> int:
     return path.stat().st_size
 
 
+def nearest_existing(folder: Path) -> Path:
+    """The folder itself, or the innermost one around it that is there."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+
+
 def require_space(folder: Path, needed: int, what: str) -> None:
     """Raise WorldError unless the disk of `folder`, which need not exist yet, has room for `needed` bytes of `what`."""
     from todus.progress import human_size  # which itself imports this module
 
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(nearest_existing(folder)).free
     if needed > free:
         raise WorldError(
             f"the disk of {folder} is too small for {what}: {human_size(needed)} are needed, {human_size(free)} are "
