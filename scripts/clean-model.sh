@@ -5,6 +5,7 @@ set_up nothing
 
 choose_model
 name="${model_dir##*/}"
-rm -rf "$model_dir/eval" "$model_dir/inference-graph" "$model_dir"/benchmark.{json,md,png}
+rm -rf "$model_dir/eval" "$model_dir/inference-graph" "$model_dir"/benchmark{,.json,.md,.png}
+rm -rf "$model_dir"/device-kit-{tflite,onnx,uff}
 rm -f "$model_dir/$name".{tflite,onnx,uff,pbtxt} "$model_dir/$name"-{float32,float16,dynamic,int8,uint8}.tflite
 rm -f "$model_dir/labels.txt" "$model_dir/$name.labels.txt" "$model_dir/$name.onnx.labels.txt"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import TINY_PIPELINE, TINY_STEPS
+from support import KEPT, NAME, TINY_PIPELINE, TINY_STEPS, run_verb
 from todus import layout
 from todus.demo import little_zoo, mini_coco, mirror
 
@@ -60,3 +60,15 @@ def zoo_log(mirror_folder: Path, mirror_url: str, zoo_home: layout.Home) -> str:
 def zoo(mirror_url: str, zoo_log: str) -> str:
     """The URL of a zoo that serves ssd_mobilenet_v1_mini.tar.gz."""
     return f"{mirror_url}/zoo"
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, mirror_url: str, zoo: str) -> layout.Home:
+    """A tree with dataset/mscoco/limited and a prepared model, made by the verbs. Not to be changed."""
+    home = layout.Home(tmp_path_factory.mktemp("prepared"))
+    for result in (
+        run_verb("dataset-limited", home, CATEGORIES=KEPT, COCO_URL=f"{mirror_url}/coco"),
+        run_verb("model", home, MODEL=NAME, ZOO_URL=zoo),
+    ):
+        assert result.returncode == 0, result.stderr
+    return home

@@ -69,6 +69,7 @@ def test_labels_are_copied_where_there_are_some_and_programs_are_told_the_names(
     model.folder.mkdir()
     model.converted_labels.write_text("dog\n")
     assert "and labels.txt to the device" in uff_report.next_step(meta, model)
+    assert uff_report.next_step(meta, model).endswith(f"make device-kit MODEL_DIR={model.folder} FORMAT=uff)")
     assert uff_report.in_python(meta) == (
         'register_input("Input", (3, 96, 96), trt.UffInputOrder.NCHW), register_output("MarkOutput_0")'
     )

@@ -55,6 +55,7 @@ def test_defaults(shell):
 def test_a_script_has_the_defaults_of_make(shell):
     shell.prepare("ssd")
     verbs = ("categories", "dataset-limited", "dataset-complete", "model", "train", "eval", "export", "demo")
+    verbs = (*verbs, "benchmark")
     for verb in (*verbs, "detect", "export-tflite", "convert-tflite", "convert-onnx", "convert-uff", "device-kit"):
         by_script, by_make = shell.calls(shell.script(verb))[0], shell.calls(shell.make(verb))[0]
         assert (by_script["module"], by_script["arguments"]) == (by_make["module"], by_make["arguments"])
@@ -110,6 +111,16 @@ def test_the_format_of_a_device_kit_is_passed_on(call, shell):
         called = call("device-kit", **variables)
         assert called["module"] == "todus.device_kit.kit"
         assert called["arguments"] == [*chosen, "--format", given, *home]
+
+
+def test_a_benchmark_is_told_what_to_compare_and_with_how_many_threads(call, shell):
+    shell.prepare("ssd")
+    always = {"--model-dir": f"{shell.folder}/model/ssd", "--home": str(shell.folder)}
+    plain = call("benchmark")
+    assert (plain["module"], pairs(plain)) == ("todus.benchmark.benchmark", always)
+    settings = {"GRAPH": "exported int8", "CHECKPOINT": "best", "EVAL_IMAGES": "50", "THREADS": "1"}
+    options = {"--graph": "exported int8", "--checkpoint": "best", "--eval-images": "50", "--threads": "1"}
+    assert pairs(call("benchmark", **settings)) == {**always, **options}
 
 
 def test_what_is_empty_is_left_to_the_default_where_there_is_one(call):

@@ -135,9 +135,10 @@ def main() -> None:
 def next_step(model: Model, facts: Facts, form: Form) -> str:
     from todus.converting import onnx_report
 
+    kit = f"{command.for_model('device-kit', model)} FORMAT=onnx"
     if form.nms == TENSORRT:
-        return f"{onnx_report.trtexec(model, facts, form)} (on the device)"
-    return f"{command.for_model('eval', model)} GRAPH=onnx"
+        return f"{onnx_report.trtexec(model, facts, form)} (on the device; with a program for it: {kit})"
+    return f"{command.for_model('eval', model)} GRAPH=onnx; to run it on a device: {kit}"
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -129,19 +129,26 @@ def representative_images(model: Model, source: Source) -> list[np.ndarray]:
 
 def tell_how_to_use(source: Source, places: dict[str, Path]) -> None:
     """Args: places: the file of each kind."""
+    for kind, place in places.items():
+        progress.say(f"  {kind} takes {input_of(place, source.facts)}")
+    progress.say(f"  {outputs_of(source.facts)}")
+
+
+def input_of(place: Path, facts: Facts) -> str:
+    """What the file `place` takes, in a few words."""
     from todus.converting.tflite_runner import Runner
 
-    facts = source.facts
-    for kind, place in places.items():
-        what = _input(Runner(place, facts.mean, facts.deviation), facts)
-        progress.say(f"  {kind} takes {facts.height}x{facts.width}x3 RGB, {what}")
+    values = _values(Runner(place, facts.mean, facts.deviation), facts)
+    return f"{facts.height}x{facts.width}x3 RGB, {values}"
+
+
+def outputs_of(facts: Facts) -> str:
     if facts.has_heads:
-        progress.say("  outputs: box encodings [1, anchors, 4] and class scores; anchors.npy is in the file (a zip)")
-    else:
-        progress.say(f"  outputs: boxes [1, {facts.max_detections}, 4], classes (0 is the first label), scores, count")
+        return "outputs: box encodings [1, anchors, 4] and class scores; anchors.npy is in the file (a zip)"
+    return f"outputs: boxes [1, {facts.max_detections}, 4], classes (0 is the first label), scores, count"
 
 
-def _input(runner: Runner, facts: Facts) -> str:
+def _values(runner: Runner, facts: Facts) -> str:
     """The type of the image's values, and how they are computed from its pixels."""
     mean, deviation = (_listed(values) for values in (facts.mean, facts.deviation))
     kind, (scale, zero_point) = runner.input["dtype"].__name__, runner.input["quantization"]
@@ -161,7 +168,8 @@ def main() -> None:
     arguments = parse_arguments()
     model = Model(arguments.model_dir)
     convert(model, arguments.graph, arguments.tflite)
-    progress.next_step(f"{command.for_model('eval', model)} GRAPH=tflite")
+    kit = command.for_model("device-kit", model)
+    progress.next_step(f"{command.for_model('eval', model)} GRAPH=tflite; to run it on a device: {kit}")
 
 
 def kinds_of(text: str) -> list[str]:

@@ -56,8 +56,8 @@ def convert(
     threshold: float | None = None,
     with_text: bool = False,
     config: Path | None = None,
-) -> None:
-    """Write the .uff file of `model` and tell what is in it.
+) -> MetaGraph:
+    """Write the .uff file of `model`, tell what is in it, and return it.
 
     Args:
       graph: "" or "exported" for inference-graph/ (the first makes it where it is missing), "pretrained", or a path.
@@ -79,7 +79,8 @@ def convert(
     meta = checked(content)
     write(model, content, meta if with_text else None, source.categories)
     progress.made(model.uff, started)
-    report(meta, model, source, generation, config)
+    report(meta, source, generation, config)
+    return meta
 
 
 def require_alone(config: Path, generation: str, threshold: float | None) -> None:
@@ -103,8 +104,8 @@ def checked(content: bytes) -> MetaGraph:
     return meta
 
 
-def report(meta: MetaGraph, model: Model, source: Source, generation: str, config: Path | None) -> None:
-    """Tell what is in the file, what to doubt, and what to do on the device."""
+def report(meta: MetaGraph, source: Source, generation: str, config: Path | None) -> None:
+    """Tell what is in the file, and what to doubt."""
     from todus.converting import uff_report
 
     for line in uff_report.summary(meta, has_labels=source.categories is not None, has_known_pixels=config is None):
@@ -112,7 +113,6 @@ def report(meta: MetaGraph, model: Model, source: Source, generation: str, confi
     for note in uff_report.notes(meta, source.categories, generation):
         progress.say(f"note: {note}")
     progress.say(f"in Python, with a trt.UffParser (not tried here): {uff_report.in_python(meta)}")
-    progress.next_step(uff_report.next_step(meta, model))
 
 
 def choose(model: Model, graph: str) -> Source:
@@ -207,15 +207,19 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.exported and arguments.graph not in ("", "exported"):
         raise UserError(f"-i means the exported graph, and GRAPH is {arguments.graph}; give only one of them")
+    from todus.converting import uff_report
+
     graph = "exported" if arguments.exported else arguments.graph
-    convert(
-        Model(arguments.model_dir),
+    model = Model(arguments.model_dir)
+    meta = convert(
+        model,
         graph,
         arguments.plugins,
         arguments.threshold,
         arguments.text,
         arguments.config,
     )
+    progress.next_step(uff_report.next_step(meta, model))
 
 
 def parse_arguments() -> argparse.Namespace:

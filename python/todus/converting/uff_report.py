@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from todus import layout, progress
+from todus import command, layout, progress
 from todus.converting import uff_suppression
 from todus.errors import UserError
 from todus.layout import Model
@@ -87,13 +87,29 @@ def _label_doubts(meta: MetaGraph, categories: LabelMap | None) -> Iterator[str]
 
 def next_step(meta: MetaGraph, model: Model) -> str:
     """What to run on the device."""
+    labels = f" and {model.converted_labels.name}" if model.converted_labels.is_file() else ""
+    kit = f"{command.for_model('device-kit', model)} FORMAT=uff"
+    there = f"copy {progress.shown(model.uff)}{labels} to the device, and there: {trtexec(meta, model)}"
+    return f"{there} (with a program for it: {kit})"
+
+
+def trtexec(meta: MetaGraph, model: Model) -> str:
+    """The command that builds TensorRT's engine; not tried by us."""
     outputs = ",".join(node.inputs[0] for node in _of(meta, "MarkOutput"))
     takes = " ".join(f"--uffInput={node.id},{_dimensions(node).replace('x', ',')}" for node in _of(meta, "Input"))
-    labels = f" and {model.converted_labels.name}" if model.converted_labels.is_file() else ""
-    return (
-        f"copy {progress.shown(model.uff)}{labels} to the device, and there: "
-        f"trtexec --uff={model.uff.name} {takes} --output={outputs} --saveEngine={model.name}.engine"
-    )
+    return f"trtexec --uff={model.uff.name} {takes} --output={outputs} --saveEngine={model.name}.engine"
+
+
+def image_size(meta: MetaGraph) -> tuple[int, int] | None:
+    """Height and width of the image that the network takes, pixels; None if it does not take one."""
+    inputs = _of(meta, "Input")
+    return tuple(inputs[0].fields["shape"].i_list.val[-2:]) if len(inputs) == 1 else None
+
+
+def class_count(meta: MetaGraph) -> int | None:
+    """How many classes are detected, without the background; None if not exactly one NMS_TRT detects them."""
+    nodes = _of(meta, uff_suppression.OPERATION)
+    return nodes[0].fields["numClasses_u_int"].i - 1 if len(nodes) == 1 else None
 
 
 def in_python(meta: MetaGraph) -> str:

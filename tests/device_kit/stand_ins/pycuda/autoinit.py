@@ -1,0 +1,1 @@
+"""In the place of PyCUDA's, which takes the first GPU."""
