@@ -193,6 +193,16 @@ def test_a_process_that_fails_or_is_killed_takes_only_its_own_format_with_it(
     assert multiprocessing.active_children() == []
 
 
+def test_rounds_end_early_where_they_take_long_but_not_before_there_are_enough(
+    tree: layout.Home, rows: dict[str, Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "ENOUGH", 0.0)
+    monkeypatch.setattr(timing, "FEWEST_ROUNDS", 4)
+    found = timing.measure({"int8": Job(LITERT, tree.model(NAME).tflite, 1)}, images_of(tree)[:3])
+    assert (len(found["int8"].whole), found["int8"].heads) == (4, [])
+    assert timing.measure({}, images_of(tree)) == {}
+
+
 def images_of(home: layout.Home) -> list[Path]:
     return [path for _, path in validation_set.read(preparing.require(home.model(NAME), "val")).images]
 

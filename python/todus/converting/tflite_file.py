@@ -55,8 +55,13 @@ def _with_buffer(model: bytes, name: str, content: bytes) -> bytes:
     entry = schema.MetadataT()
     entry.name, entry.buffer = name, len(unpacked.buffers) - 1
     unpacked.metadata = [*(unpacked.metadata or []), entry]
-    builder = _AlignedBuilder(len(model))
-    builder.Finish(unpacked.Pack(builder), file_identifier=IDENTIFIER)
+    return packed(unpacked, len(model))
+
+
+def packed(model: schema.ModelT, size: int) -> bytes:
+    """The flatbuffer of `model`, which has `size` bytes or so."""
+    builder = _AlignedBuilder(size)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 

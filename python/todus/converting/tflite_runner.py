@@ -64,8 +64,16 @@ class Runner:
         Args:
           pixels: float32 [1, height, width, 3], 0..255, RGB.
         """
-        self._interpreter.set_tensor(self.input["index"], self.stored(pixels))
+        self.invoke(self.stored(pixels))
+        return self.read()
+
+    def invoke(self, stored: np.ndarray) -> None:
+        """Run the model on an image as its input holds it."""
+        self._interpreter.set_tensor(self.input["index"], stored)
         self._interpreter.invoke()
+
+    def read(self) -> list[np.ndarray]:
+        """The outputs of the last image, float32, in the order of the file."""
         return [self._read(output) for output in self.outputs]
 
     def stored(self, pixels: np.ndarray) -> np.ndarray:

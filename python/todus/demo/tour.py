@@ -172,6 +172,12 @@ def take_the_road(tour: Tour) -> None:
     explain("8. Export", "A frozen graph and a SavedModel for the device; evaluated once more, as they are.")
     tour.verb("export", MODEL=tour.model.name)
     tour.verb("eval", MODEL=tour.model.name, GRAPH="exported")
+    explain(
+        "9. What did it bring?",
+        "The same weights in every format beside the full model: size, average precision, and the time that an image "
+        "takes on this machine.",
+    )
+    tour.verb("benchmark", MODEL=tour.model.name)
 
 
 def explain(title: str, text: str) -> None:
@@ -202,7 +208,7 @@ def draw_detections(tour: Tour) -> None:
             pairs.append(picture.side_by_side(pixels, theirs, ours, threshold=SCORE_SHOWN, colours=colours))
     path = tour.folder / "detections.png"
     picture.contact_sheet(pairs, columns=2).save(path)
-    explain("9. See for yourself", "Ground truth at the left, detections of the exported graph at the right.")
+    explain("10. See for yourself", "Ground truth at the left, detections of the exported graph at the right.")
     progress.made(path, started)
 
 
@@ -225,7 +231,10 @@ def conclude(tour: Tour) -> None:
     progress.say("\n=== What came of it (average precision on the validation images, percent)\n")
     for line in markdown.table(["detector", "AP", "AP50"], rows):
         progress.say(line)
-    progress.say(f"\nAll of it is below {progress.shown(tour.folder)}; make clean removes it.")
+    progress.say(
+        f"\nThe formats side by side: {progress.shown(tour.model.benchmark_table)}, and as a chart in benchmark.png."
+    )
+    progress.say(f"All of it is below {progress.shown(tour.folder)}; make clean removes it.")
     progress.next_step('make dataset-limited CATEGORIES="bear horse giraffe"  (the real COCO)')
 
 
