@@ -41,7 +41,7 @@ SYNC ?= 0 ## 1 has several workers wait for each other at each step
 WORKERS ?= ## processes of this machine that train together (default: one for each GPU); many machines: TF_CONFIG, see README
 PORT ?= 6006 ## where TensorBoard can be reached
 LISTEN ?= localhost ## from where: localhost is this machine alone, 0.0.0.0 the network
-GRAPH ?= ## what to evaluate or convert: pretrained, exported, a .pb file; for eval also training (default), best, saved-model, tflite, onnx, a file of these, several; for benchmark some of its formats
+GRAPH ?= ## what to evaluate or convert: pretrained, exported, a .pb file; for eval and detect also training (default), best, saved-model, tflite, onnx, a file of these, for eval several; for benchmark some of its formats
 CHECKPOINT ?= ## which checkpoint, like model.ckpt-123, or best (default: the newest)
 CHECKPOINT_PREFIX ?= ## another name for CHECKPOINT
 TFLITE ?= ## kinds of .tflite: float32, float16, dynamic, int8, uint8 (default: uint8 if quantized, else float32)
@@ -59,7 +59,7 @@ THRESHOLD ?= ## drop lower scores, like 0.3 (default: the pipeline's; for detect
 CONFIG ?= ## a script whose preprocess(dynamic_graph) prepares the graph for UFF instead of Todus
 THREADS ?= ## that benchmark gives each format (default: one for each core)
 FORMAT ?= tflite ## of the model in the device kit: tflite, onnx, uff
-IMAGE ?= ## where to detect: a picture, a folder of pictures, or a video
+IMAGE ?= ## where to detect: an image, a folder of images, or a video
 OUTPUT ?= ## the folder for what detect draws (default: detected/ of the model)
 COCO_URL ?= http://images.cocodataset.org ## COCO or a mirror of it, http(s) or file
 ZOO_URL ?= http://download.tensorflow.org/models/object_detection ## the zoo or a mirror of it, http(s) or file
@@ -140,7 +140,7 @@ tensorboard: _environment ## show the training of a model in a browser
 eval: _environment ## COCO's figures of GRAPH, or of several side by side, and a report
 	@scripts/eval.sh
 
-detect: _environment ## show what the model finds in IMAGE, pictures or a video of your own
+detect: _environment ## show what the model finds in IMAGE, images or a video of your own
 	@scripts/detect.sh
 
 export: _environment ## write the inference graph of a checkpoint

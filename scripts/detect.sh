@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Show what the model's newest checkpoint, or CHECKPOINT, or GRAPH finds in IMAGE: a picture, a folder, or a video.
+# Show what the model's newest checkpoint, or CHECKPOINT, or GRAPH finds in IMAGE: an image, a folder, or a video.
 source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 

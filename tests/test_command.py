@@ -157,6 +157,13 @@ def test_a_number_that_is_not_above_zero_is_refused(text):
         arguments.parse_args([f"--rate={text}"])
 
 
+def test_a_tilde_stands_for_a_home_or_for_itself(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/mine")
+    assert command.expanded("~/photos") == Path("/home/of/mine/photos")
+    for name in ("~nobody of this name", "~photo.jpg", "~$photo/a.jpg", "photos/~a.jpg"):
+        assert command.expanded(name) == Path(name)
+
+
 def test_a_number_above_zero_is_taken():
     assert command.positive(float)("0.25") == 0.25
     assert command.positive(int)("3") == 3

@@ -38,7 +38,7 @@ def parser(module_docstring: str) -> argparse.ArgumentParser:
     new = _Parser(description=module_docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
     new.add_argument(
         "--home",
-        type=lambda text: Path(text).expanduser().resolve(),
+        type=lambda text: expanded(text).resolve(),
         default=layout.CHECKOUT,
         metavar="DIR",
         help="folder that holds dataset/ and model/ (default: this checkout)",
@@ -66,7 +66,7 @@ def _with_variable(option: re.Match) -> str:
 def add_model_dir(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "--model-dir",
-        type=lambda text: Path(text).expanduser().resolve(),
+        type=lambda text: expanded(text).resolve(),
         required=True,
         metavar="DIR",
         help="folder of the prepared model, e.g. model/ssd_mobilenet_v1_coco_2018_01_28",
@@ -84,6 +84,12 @@ def for_model(verb: str, model: layout.Model) -> str:
 def elsewhere(home: layout.Home) -> str:
     """What a command has to say besides, if dataset/ and model/ are not in this checkout."""
     return "" if home == layout.Home() else f" TODUS_HOME={shlex.quote(str(home.folder))}"
+
+
+def expanded(text: str) -> Path:
+    """A type for argparse: a path, `~` and `~user` at its beginning replaced. Where there is no such user, the name
+    simply begins so (as those of some programs' backups do)."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111, for Path.expanduser fails there
 
 
 def positive(number: type) -> Callable[[str], int | float]:

@@ -222,7 +222,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = command.parser(__doc__)
     parser.add_argument(
         "--model-dir",
-        type=lambda text: Path(text).expanduser().resolve(),
+        type=lambda text: command.expanded(text).resolve(),
         metavar="DIR",
         help="folder of a model (default: all models)",
     )

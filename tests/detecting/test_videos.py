@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from todus.detecting.inputs import InputError
+from todus.detecting.results import InputError
 from todus.detecting.video import VideoReader, VideoWriter
 from todus.errors import WorldError
 
@@ -102,6 +104,68 @@ def test_frames_that_cannot_be_written_are_told_of(tmp_path: Path, capfd: pytest
     with pytest.raises(InputError, match="1x1"), contextlib.closing(VideoWriter(tmp_path / "film.mp4", RATE)) as writer:
         writer.write(np.zeros((1, 1, 3), np.uint8))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("rate", [0.0004, 0.0166, 23.976023976, 65.5361, 90.123456, 100.1234, 239.8437, 800.4])
+def test_any_rate_can_be_written(tmp_path: Path, rate: float) -> None:
+    with contextlib.closing(VideoWriter(tmp_path / "film.mp4", rate)) as writer:
+        for frame in frames(3):
+            writer.write(frame)
+    writer.require_whole()
+    assert read(tmp_path / "film.mp4")[0].rate == pytest.approx(rate, rel=1e-3, abs=0.01)
+
+
+def test_a_frame_has_the_time_that_the_video_gives_it(tmp_path: Path) -> None:
+    times = [0, 40, 80, 120, 1120, 2120, 2160, 2200]
+    reader = VideoReader(timed(tmp_path, times))
+    assert [round(1000 * reader.seconds) for _ in reader] == times
+    reader.require_whole()
+
+
+def test_a_clock_is_not_taken_for_the_rate(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    spread = np.random.default_rng(0).integers(0, 33, 40)
+    path = timed(tmp_path, (50 * np.arange(40) + spread).tolist())
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == 1000, "proves nothing"
+    capfd.readouterr()
+    reader, seen = read(path)
+    assert reader.rate == pytest.approx(20, rel=0.02)
+    assert reader.count == len(seen) == 40
+    reader.require_whole()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_video_with_fewer_frames_than_its_rate_promises_is_not_cut_off(tmp_path: Path) -> None:
+    shown = np.flatnonzero(np.random.default_rng(1).random(80) < 0.5)  # as a recorder of a screen leaves frames out
+    reader, seen = read(timed(tmp_path, (40 * (shown - shown[0])).tolist()))
+    assert reader.count > 1.5 * len(seen), "proves nothing"
+    reader.require_whole()
+
+
+def timed(folder: Path, times: list[int]) -> Path:
+    """A WebM video whose frames have these times, in ms; it does not say its rate.
+
+    Source of the format: RFC 8794 (EBML), RFC 9559 (Matroska): DefaultDuration 0x23E383, Duration 0x4489, Void
+    0xEC, SimpleBlock 0xA3.
+    """
+    path = folder / "film.webm"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"VP80"), 100.0, (64, 48))
+    for frame in frames(len(times)):
+        writer.write(frame)
+    writer.release()
+    content = path.read_bytes()
+    content = re.sub(rb"\x23\xe3\x83([\x81-\x88])", lambda found: b"\xec" + bytes([found[1][0] + 2]) + b"\0\0", content)
+    blocks = [found.start(1) for found in re.finditer(rb"\xa3[\x40-\xff].{0,3}?\x81(..)[\x00\x80]", content, re.DOTALL)]
+    content = re.sub(rb"(?<=\x44\x89\x88).{8}", struct.pack(">d", times[-1]), content, count=1, flags=re.DOTALL)
+    written = {10 * number: time for number, time in enumerate(times)}
+    content, due = bytearray(content), 0
+    for block in blocks:
+        (time,) = struct.unpack_from(">h", content, block)
+        if time == due:
+            struct.pack_into(">h", content, block, written[time])
+            due += 10
+    assert due == 10 * len(times)
+    path.write_bytes(content)
+    return path
 
 
 def test_a_name_that_is_no_text_is_told_of(tmp_path: Path) -> None:

@@ -108,6 +108,16 @@ def test_several_are_separated_by_spaces_and_a_path_may_have_some(model, monkeyp
     assert [one.name for one in graphs.find_all(model, "pretrained training.pb")] == ["pretrained training.pb"]
 
 
+def test_a_tilde_that_names_no_user_is_part_of_the_name(model, monkeypatch):
+    monkeypatch.chdir(model.folder)
+    files.write_text(model.folder / "~old.pb", "")
+    files.write_text(model.folder / "labels.txt", "bear\n")
+    (found,) = graphs.find_all(model, "~old.pb")
+    assert model.folder / "~old.pb" in found.files
+    with pytest.raises(UserError, match=r"there is no graph ~nobody\.xyz"):
+        graphs.find(model, "~nobody.xyz")
+
+
 def test_what_is_not_there_is_refused_with_what_helps(model, tmp_path):
     for graph, words in (
         ("preterained", "there is no graph preterained; GRAPH takes training, checkpoint, best, pretrained,"),

@@ -1,4 +1,4 @@
-"""make detect on the little model: pictures of every kind, what is wrong with some, videos, and JSON for programs."""
+"""make detect on the little model: images of every kind, what is wrong with some, videos, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from todus.converting import tflite
 from todus.detecting import detect, video
 from todus.errors import UserError, WorldError
 from todus.evaluation import graphs, scoring
+from todus.evaluation.detectors import tflite as tflite_detector
 from todus.exporting import inference_graph
 
 ALL = ("--threshold", "0")  # the little model is sure of nothing
@@ -57,7 +58,7 @@ def objects(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def odd_photos(folder: Path, images: list[Path]) -> Path:
+def odd_images(folder: Path, images: list[Path]) -> Path:
     """What a folder of anybody's can hold."""
     (folder / "deep").mkdir(parents=True)
     first = Image.open(images[0]).convert("RGB")
@@ -80,7 +81,7 @@ def odd_photos(folder: Path, images: list[Path]) -> Path:
 
 
 def test_nothing_in_a_folder_stops_the_rest(tree: layout.Home, images: list[Path], tmp_path: Path) -> None:
-    photos = odd_photos(tmp_path / "photos", images)
+    photos = odd_images(tmp_path / "photos", images)
     before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
     result = run_verb("detect", tree, IMAGE=str(photos), GRAPH="exported", THRESHOLD="0.05")
     assert result.returncode == 1, result
@@ -102,8 +103,8 @@ def test_nothing_in_a_folder_stops_the_rest(tree: layout.Home, images: list[Path
     assert {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()} == before
 
 
-def test_a_turned_photo_has_the_boxes_of_the_upright_one(run, images: list[Path], tmp_path: Path) -> None:
-    photos = odd_photos(tmp_path / "photos", images)
+def test_a_turned_image_has_the_boxes_of_the_upright_one(run, images: list[Path], tmp_path: Path) -> None:
+    photos = odd_images(tmp_path / "photos", images)
     for name in ("broken.jpg", "text.png", "large.jpg"):
         (photos / name).unlink()
     said, _ = run(photos, "--graph", "exported", "--json", *ALL)
@@ -131,14 +132,14 @@ def test_json_has_the_detections_of_the_evaluation(run, tree: layout.Home, image
     (one,) = objects(said)
     assert (one["image"], one["width"], one["height"]) == (str(images[0]), width, height)
     assert one["milliseconds"] > 0 and wanted
-    assert [(d["category"], d["score"], d["box"]) for d in one["detections"]] == [
+    assert [(d["category"], d["score"], d["bbox"]) for d in one["detections"]] == [
         (names[result["category_id"]], pytest.approx(result["score"]), pytest.approx(result["bbox"], abs=1e-3))
         for result in wanted
     ]
     assert "1 image; found" in other and "next: make eval" in other
 
 
-def test_with_json_pictures_are_drawn_only_where_asked(run, tree: layout.Home, images: list[Path], tmp_path) -> None:
+def test_with_json_images_are_drawn_only_where_asked(run, tree: layout.Home, images: list[Path], tmp_path) -> None:
     (tmp_path / "in").mkdir()
     shutil.copy(images[0], tmp_path / "in" / "photo.jpg")
     (tmp_path / "in" / "text.jpg").write_text("no picture")
@@ -158,6 +159,35 @@ def test_what_failed_is_an_object_too(run, tmp_path: Path, capsys: pytest.Captur
     (one,) = objects(said)
     assert one.keys() == {"image", "error"} and one["image"] == str(tmp_path / "text.jpg")
     assert f"{tmp_path}/text.jpg: failed, {one['error']}" in other
+
+
+def test_an_image_that_cannot_be_written_is_one_object(run, images: list[Path], tmp_path: Path, capsys) -> None:
+    (tmp_path / "in").mkdir()
+    for name in (f"{251 * 'a'}.png", "b.jpg"):
+        shutil.copy(images[0], tmp_path / "in" / name)
+    with pytest.raises(WorldError, match="1 of 2 failed"):
+        run(tmp_path / "in", "--json", "--graph", "exported", "--output", str(tmp_path / "out"))
+    said, other = capsys.readouterr()
+    first, second = objects(said)
+    assert first.keys() == {"image", "error"} and first["error"].endswith("its name is too long")
+    assert second["image"] == str(tmp_path / "in" / "b.jpg") and "detections" in second
+    assert "1 image; found" in other
+
+
+def test_the_interpreter_that_is_warm_runs_again(tree: layout.Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    class Noted(tflite_detector.Runner):
+        def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
+            ran.append(self)
+            return super().__call__(pixels)
+
+    monkeypatch.setattr(tflite_detector, "Runner", Noted)
+    path = tree.model(NAME).folder / f"{NAME}.tflite"
+    with contextlib.closing(tflite_detector.open_detector(path, interpreters=3)) as detector:
+        for _ in range(3):
+            detector.detect([np.zeros((32, 32, 3), np.uint8)])
+    assert len(ran) == 3 and len(set(map(id, ran))) == 1
 
 
 def test_only_scores_from_the_threshold_up_are_shown(run, images: list[Path], tmp_path: Path) -> None:
@@ -232,7 +262,7 @@ def test_of_a_video_that_is_cut_off_the_beginning_is_drawn(
     with pytest.raises(WorldError, match="1 of 1 failed"):
         run(tmp_path / "cut.avi", "--graph", "exported", "--output", str(tmp_path / "out"))
     assert "cut.avi: failed, cut off: " in capsys.readouterr().out
-    with contextlib.closing(video.VideoReader(tmp_path / "out" / "cut.mp4")) as reader:
+    with contextlib.closing(video.VideoReader(tmp_path / "out" / "cut.avi.mp4")) as reader:
         assert 0 < len(list(reader)) < len(frames)
 
 
@@ -271,7 +301,7 @@ def _waited_for(folder: Path) -> Iterator[Path]:
 
 def test_mistakes_are_one_line(tree: layout.Home, images: list[Path], tmp_path: Path) -> None:
     shutil.copy(images[0], tmp_path / "photo.jpg")
-    assert failed_in_one_line(run_verb("detect", tree), "IMAGE is not given", "a picture, a folder")
+    assert failed_in_one_line(run_verb("detect", tree), "IMAGE is not given", "an image, a folder")
     assert failed_in_one_line(run_verb("detect", tree, IMAGE="nope"), "IMAGE=nope is not there")
     assert failed_in_one_line(run_verb("detect", tree, IMAGE="x", THRESHOLD="2"), "THRESHOLD", "from 0 to 1")
     same = {"IMAGE": str(tmp_path), "OUTPUT": f"{tmp_path}/../{tmp_path.name}"}

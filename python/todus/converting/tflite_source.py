@@ -51,7 +51,7 @@ def choose(model: Model, graph: str) -> Source:
     if graph == "pretrained":
         return zoo_source(model)
     if graph not in ("", "exported"):
-        path = Path(graph).expanduser().resolve()
+        path = command.expanded(graph).resolve()
         return load(path, path.with_name(layout.PIPELINE), _labels_beside(path))
     if not graph:
         export_if_outdated(model)

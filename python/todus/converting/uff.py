@@ -121,7 +121,7 @@ def choose(model: Model, graph: str) -> Source:
     if graph == "pretrained":
         return zoo_source(model)
     if graph not in ("", "exported"):
-        return source_at(Path(graph).expanduser().resolve())
+        return source_at(command.expanded(graph).resolve())
     if not graph and not model.frozen_graph.is_file():
         inference_graph.export(model, "")
     return exported_source(model)
@@ -245,7 +245,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--config",
-        type=lambda text: Path(text).expanduser().resolve(),
+        type=lambda text: command.expanded(text).resolve(),
         metavar="SCRIPT",
         help="a Python file whose preprocess(dynamic_graph) prepares the graph; its output is the node NMS",
     )

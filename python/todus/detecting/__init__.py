@@ -1,1 +1,1 @@
-"""Show what a model finds in pictures and videos of the user's own."""
+"""Show what a model finds in images and videos of the user's own."""

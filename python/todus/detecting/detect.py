@@ -1,27 +1,29 @@
-"""Show what a model finds in pictures of your own: boxes, names and scores.
+"""Show what a model finds in images of your own: boxes, names and scores.
 
     python -m todus.detecting.detect --model-dir model/NAME --image photo.jpg
     python -m todus.detecting.detect --model-dir model/NAME --image photos --threshold 0.5 --output drawn
     python -m todus.detecting.detect --model-dir model/NAME --image film.mp4 --graph tflite
     python -m todus.detecting.detect --model-dir model/NAME --image photos --json
 
-Pictures are JPEG, PNG, BMP, WebP, GIF (the first of its pictures) and TIFF; they are turned upright as their EXIF data
-says. A folder is walked with all below it. What was found is drawn into model/NAME/detected/, or into the folder that
---output names; files that this command has not made are never replaced. What cannot be read is told of, the rest goes
-on, and the exit status is 1.
+Images are JPEG, PNG, BMP, WebP, GIF (the first of its images) and TIFF, turned upright as their EXIF data says. A
+folder is walked with all below it, but for hidden folders and links to folders. What was found is drawn into
+model/NAME/detected/, or into the folder that --output names: JPEG and PNG files keep name and colour profile, other
+images become PNG (scan.tif.png), a video an .mp4 (film.mov.mp4) of one rate, without its sound.
+Files that this command has not made are never replaced. What cannot be used is told of, the rest goes on, and the exit
+status is 1.
 
 The milliseconds are those of the detector alone, which resizes the image, given one at a time: by TensorFlow on all
 cores, by LiteRT and onnxruntime on one. Reading and drawing are not in it, nor is the first run, which builds the
 graph: the first image goes through twice.
 
---json prints an object a line for each image, and for each frame of a video, and nothing else on stdout; pictures are
+--json prints an object a line for each image, and for each frame of a video, and nothing else on stdout; images are
 drawn only into an --output that is given:
 
     image         the path by which it was found
-    frame         of a video: its number from 0, and `seconds`, its time from the beginning
+    frame         of a video: its number from 0, and `seconds`, its time in it
     width height  in pixels, upright
     milliseconds  of the detector alone
-    detections    a list of {category, score, box: [x, y, width, height] in pixels}, best first
+    detections    a list of {category, score, bbox: [x, y, width, height] in pixels}, best first
     error         what is wrong with it; then there is nothing else but `image`
 """
 
@@ -33,7 +35,7 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +43,9 @@ import numpy as np
 from todus import command, picture, progress
 from todus.detecting import inputs, outputs
 from todus.detecting.inputs import Inputs
+from todus.detecting.reporting import JsonReport, TextReport
+from todus.detecting.results import TimedDetector
 from todus.detecting.run import Run, Tally
-from todus.detecting.telling import JsonLines, Lines
-from todus.detecting.timed_detector import TimedDetector
 from todus.errors import UserError, WorldError
 from todus.evaluation import graphs
 from todus.evaluation.detectors import Detector
@@ -54,30 +56,31 @@ from todus.zoo import prepared
 THRESHOLD = 0.3
 
 
-def detect(given: argparse.Namespace, tell: Lines) -> None:
+def detect(given: argparse.Namespace, report: TextReport) -> None:
     """Detect as the arguments say, and tell what came of it.
 
     Raises:
-      UserError: there is no such model, graph or picture, or the pictures cannot go where they should.
-      WorldError: some of the pictures could not be used; the others were.
+      UserError: there is no such model, graph or image, or the drawings cannot go where they should.
+      WorldError: some of the images could not be used (the others were), or the drawings cannot be written.
     """
     started = time.monotonic()
     model = Model(given.model_dir)
     output = given.output or model.detected
-    images = inputs.find(given.image, output)
-    targets = outputs.targets(images, output) if given.output or not given.json else {}
+    found = inputs.find(given.image, output)
+    targets = outputs.targets(found, output) if given.output or not given.json else {}
     graph = find_graph(model, given.graph, given.checkpoint)
-    say_what(images, graph)
-    with opened(graph) as detector:
+    say_what(found, graph)
+    graph.complete()
+    with contextlib.closing(graph.open()) as detector:
         say_threshold(detector, given.threshold)
         colours = picture.colours_of(detector.label_map.names.values())
-        run = Run(TimedDetector(detector), given.threshold, colours, targets, tell)
-        for folder in images.closed:
+        run = Run(TimedDetector(detector), given.threshold, colours, targets, report)
+        for folder in found.closed:
             run.failed(folder, "may not be read")
-        if images.video:
-            run.video(images.video)
-        run.photos(images.photos)
-    summarize(run.tally, images, given.threshold, output, started)
+        if found.video:
+            run.video(found.video)
+        run.images(found.images)
+    summarize(run.tally, found, given.threshold, output, started)
 
 
 def find_graph(model: Model, graph: str, checkpoint: str) -> Graph:
@@ -89,20 +92,10 @@ def find_graph(model: Model, graph: str, checkpoint: str) -> Graph:
     return found[0]
 
 
-@contextlib.contextmanager
-def opened(graph: Graph) -> Iterator[Detector]:
-    graph.complete()
-    detector = graph.open()
-    try:
-        yield detector
-    finally:
-        detector.close()
-
-
-def say_what(images: Inputs, graph: Graph) -> None:
+def say_what(found: Inputs, graph: Graph) -> None:
     weights = "" if graph.weights in ("", graph.name) else f" ({graph.weights})"
-    what = f"video {images.video}" if images.video else counted(len(images.photos), "image")
-    others = f"; {counted(images.passed_over, 'other file')} passed over" if images.passed_over else ""
+    what = f"video {found.video}" if found.video else counted(len(found.images), "image")
+    others = f"; {counted(found.passed_over, 'other file')} passed over" if found.passed_over else ""
     progress.say(f"detecting with {graph.name}{weights} in {what}{others}")
 
 
@@ -112,19 +105,19 @@ def say_threshold(detector: Detector, threshold: float) -> None:
         progress.say(f"note: this graph drops scores under {own:.3g} by itself, whatever THRESHOLD says")
 
 
-def summarize(tally: Tally, images: Inputs, threshold: float, output: Path, started: float) -> None:
-    """Say how much was found, how long it took, and where the pictures are. Raises WorldError if anything failed."""
+def summarize(tally: Tally, found: Inputs, threshold: float, output: Path, started: float) -> None:
+    """Say how much was found, how long it took, and where the drawings are. Raises WorldError if anything failed."""
     if tally.milliseconds:
-        article, unit = ("a", "frame") if images.video else ("an", "image")
-        found = ", ".join(f"{count:,} {name}" for name, count in tally.detections.most_common()) or "nothing"
+        article, unit = ("a", "frame") if found.video else ("an", "image")
+        objects = ", ".join(f"{count:,} {name}" for name, count in tally.detections.most_common()) or "nothing"
         progress.say(
-            f"{counted(len(tally.milliseconds), unit)}; found with scores from {threshold:g}: {found}; "
+            f"{counted(len(tally.milliseconds), unit)}; found with scores from {threshold:g}: {objects}; "
             f"{statistics.median(tally.milliseconds):.3g} ms {article} {unit} (the detector alone)"
         )
     if tally.made:
-        progress.made(tally.made[0] if len(tally.made) == 1 else output, started, tally.bytes)
+        progress.made(tally.last_made if tally.made == 1 else output, started, tally.bytes)
     if tally.failed:
-        all_of_them = len(images.photos) + len(images.closed) + bool(images.video)
+        all_of_them = len(found.images) + len(found.closed) + bool(found.video)
         raise WorldError(f"{tally.failed:,} of {all_of_them:,} failed; the reasons are above")
 
 
@@ -135,9 +128,9 @@ def counted(count: int, noun: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     given = parse_arguments(arguments)
     sys.stdout.reconfigure(errors="backslashreplace")  # for names of files that are not text
-    tell = JsonLines(sys.stdout) if given.json else Lines()
+    report = JsonReport(sys.stdout) if given.json else TextReport()
     with contextlib.redirect_stdout(sys.stderr) if given.json else contextlib.nullcontext():
-        detect(given, tell)
+        detect(given, report)
         chosen = {"GRAPH": given.graph, "CHECKPOINT": given.checkpoint}
         same = "".join(f" {name}={shlex.quote(value)}" for name, value in chosen.items() if value)
         progress.next_step(f"{command.for_model('eval', Model(given.model_dir))}{same}")
@@ -146,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser(__doc__)
     command.add_model_dir(parser)
-    parser.add_argument("--image", default="", metavar="PATH", help="a picture, a folder of pictures, or a video")
+    parser.add_argument("--image", default="", metavar="PATH", help="an image, a folder of images, or a video")
     parser.add_argument(
         "--graph",
         default="",
@@ -165,7 +158,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--output",
-        type=lambda text: Path(text).expanduser(),
+        type=command.expanded,
         metavar="DIR",
         help="where to draw (default: detected/ of the model)",
     )

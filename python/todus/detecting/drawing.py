@@ -1,4 +1,4 @@
-"""Draw what was found, with lines and captions that fit the picture. Needs Pillow only."""
+"""Draw what was found, with lines and captions that fit the image. Needs Pillow only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from PIL import Image
 
 from todus import picture
 from todus.captions import Colour
-from todus.detecting.found import Found
 
-SHORT_SIDE, LONG_SIDE = 320, 640  # pixels: a smaller picture is enlarged to the first that it reaches
-TEXT_SHARE, LEAST_TEXT = 1 / 45, 11  # height of captions: a share of the picture's mean side, and pixels
+SHORT_SIDE, LONG_SIDE = 320, 640  # pixels: a smaller image is enlarged to the first that it reaches
+TEXT_SHARE, LEAST_TEXT = 1 / 45, 11  # height of captions: a share of the image's mean side, and pixels
 
 
 def draw(
-    image: Image.Image, found: Sequence[Found], colours: Mapping[str, Colour], *, enlarge: bool = True
+    image: Image.Image, boxes: Sequence[picture.Box], colours: Mapping[str, Colour], *, enlarge: bool = True
 ) -> Image.Image:
-    """A copy of the image, RGB, with a box, name and score for each of `found`.
+    """A copy of the image, RGB, with `boxes`, their names and scores.
 
     Small images are enlarged, unless `enlarge` is false, so that captions do not cover them.
     """
@@ -26,7 +25,7 @@ def draw(
     text = max(LEAST_TEXT, round(TEXT_SHARE * scale * math.sqrt(image.width * image.height)))
     return picture.draw_boxes(
         image,
-        [picture.Box(one.box, one.category, one.score) for one in found],
+        boxes,
         colours,
         min_height=round(scale * image.height),
         text_size=text,

@@ -1,4 +1,4 @@
-"""Take pictures or a video through a detector: tell what was found, and draw it."""
+"""Take images or a video through a detector: draw what was found, and tell it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from PIL import Image
 
 from todus import progress
 from todus.captions import Colour
-from todus.detecting import drawing, found, outputs, photo
-from todus.detecting.found import Seen
-from todus.detecting.inputs import InputError
-from todus.detecting.telling import Lines
-from todus.detecting.timed_detector import TimedDetector
+from todus.detecting import drawing, image_file, outputs
+from todus.detecting.reporting import TextReport
+from todus.detecting.results import ImageResult, InputError, TimedDetector, boxes_from
 from todus.detecting.video import VideoReader, VideoWriter
 
 
@@ -27,22 +25,23 @@ class Tally:
 
     milliseconds: of each image or frame, that of the detector alone.
     detections: how many of each category.
-    failed: how many pictures, videos and folders could not be used.
-    made: the files that were written. bytes: of these together.
+    failed: how many images, videos and folders could not be used.
+    made: how many files were written. bytes: of these together. last_made: the last of them.
     """
 
     milliseconds: list[float] = field(default_factory=list)
     detections: Counter[str] = field(default_factory=Counter)
     failed: int = 0
-    made: list[Path] = field(default_factory=list)
+    made: int = 0
     bytes: int = 0
+    last_made: Path | None = None
 
 
 class Run:
-    """`photos` and `video` take what they are given through `detector`, and count in `tally`.
+    """`images` and `video` take what they are given through `detector`, and count in `tally`.
 
     threshold: the least score that counts.
-    targets: for each picture or video the file to write it to with its boxes; nothing is drawn of others.
+    targets: for each image or video the file to write it to with its boxes; nothing is drawn of others.
     """
 
     def __init__(
@@ -51,28 +50,28 @@ class Run:
         threshold: float,
         colours: Mapping[str, Colour],
         targets: Mapping[Path, Path],
-        tell: Lines,
+        report: TextReport,
     ):
         self._detector, self._threshold, self._colours = detector, threshold, colours
-        self._targets, self._tell = targets, tell
+        self._targets, self._report = targets, report
         self.tally = Tally()
 
-    def photos(self, paths: Iterable[Path]) -> None:
-        """One after the other; whatever is wrong with one, the others go on."""
+    def images(self, paths: Iterable[Path]) -> None:
+        """One after the other; what cannot be used is told of."""
         paths = list(paths)
         with progress.Progress("detect", len(paths), "image") as bar:
             for path in paths:
                 with self._telling_failure(path):
-                    self._photo(path)
+                    self._image(path)
                 bar.advance()
 
-    def _photo(self, path: Path) -> None:
-        image = photo.read(path)
-        seen = self._see(np.asarray(image), path)
-        self._tell.seen(seen)
+    def _image(self, path: Path) -> None:
+        image = image_file.read(path)
+        result = self._detect(np.asarray(image), path)
         if path in self._targets:
-            drawn = drawing.draw(image, seen.found, self._colours)
+            drawn = drawing.draw(image, result.boxes, self._colours)
             self._made(self._targets[path], outputs.save(drawn, self._targets[path]))
+        self._found(result)  # last, for by then nothing can fail any more
 
     def video(self, path: Path) -> None:
         """Frame by frame. Of one that is cut off, what can be read is drawn."""
@@ -80,38 +79,38 @@ class Run:
             if path in self._targets:
                 self._draw_video(path, frames)
             else:
-                for _ in self._frames(path, frames):
-                    pass
+                for _, result in self._results(path, frames):
+                    self._found(result)
             frames.require_whole()
 
     def _draw_video(self, path: Path, frames: VideoReader) -> None:
         target = self._targets[path]
         with outputs.video_file(target) as file:
             with contextlib.closing(VideoWriter(file, frames.rate)) as writer:
-                for frame, seen in self._frames(path, frames):
-                    drawn = drawing.draw(Image.fromarray(frame), seen.found, self._colours, enlarge=False)
+                for frame, result in self._results(path, frames):
+                    drawn = drawing.draw(Image.fromarray(frame), result.boxes, self._colours, enlarge=False)
                     writer.write(np.asarray(drawn))
+                    self._found(result)
             writer.require_whole()
         self._made(target, target.stat().st_size)
 
-    def _frames(self, path: Path, frames: VideoReader) -> Iterator[tuple[np.ndarray, Seen]]:
+    def _results(self, path: Path, frames: VideoReader) -> Iterator[tuple[np.ndarray, ImageResult]]:
         """Each frame with what was found in it."""
         with progress.Progress("detect", frames.count, "frame") as bar:
             for number, frame in enumerate(frames):
-                seen = self._see(frame, path, number, number / frames.rate)
-                self._tell.seen(seen)
-                yield frame, seen
+                yield frame, self._detect(frame, path, number, frames.seconds)
                 bar.advance()
 
-    def _see(self, pixels: np.ndarray, path: Path, *place: float) -> Seen:
+    def _detect(self, pixels: np.ndarray, path: Path, *place: float) -> ImageResult:
         detections, milliseconds = self._detector(pixels)
         height, width = pixels.shape[:2]
-        seen = Seen(
-            path, width, height, milliseconds, found.in_pixels(detections, width, height, self._threshold), *place
-        )
-        self.tally.milliseconds.append(milliseconds)
-        self.tally.detections.update(one.category for one in seen.found)
-        return seen
+        boxes = boxes_from(self._threshold, detections, width, height)
+        return ImageResult(path, width, height, milliseconds, boxes, *place)
+
+    def _found(self, result: ImageResult) -> None:
+        self.tally.milliseconds.append(result.milliseconds)
+        self.tally.detections.update(box.name for box in result.boxes)
+        self._report.found(result)
 
     @contextlib.contextmanager
     def _telling_failure(self, path: Path) -> Iterator[None]:
@@ -122,8 +121,9 @@ class Run:
 
     def failed(self, path: Path, reason: str) -> None:
         self.tally.failed += 1
-        self._tell.failed(path, reason)
+        self._report.failed(path, reason)
 
     def _made(self, target: Path, size: int) -> None:
-        self.tally.made.append(target)
+        self.tally.made += 1
         self.tally.bytes += size
+        self.tally.last_made = target

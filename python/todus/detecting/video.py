@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from todus.detecting.inputs import InputError
+from todus import progress
+from todus.detecting.results import InputError
 from todus.errors import WorldError
 
-USUAL_RATE = 25.0  # frames a second, where a video does not tell
-_MOST_RATE = 1000.0
+USUAL_RATE = 25.0  # frames a second, where nothing tells
+CLOCK_RATE = 240.0  # from here on, it is more often the clock of the file than the rate of its frames
+_SLOWEST, _FASTEST = 0.01, 1000.0  # frames a second
 _CODEC = "mp4v"  # MPEG-4 part 2: the one for .mp4 that every build of OpenCV can write
 _WHOLE = 0.9  # share of the frames that a whole video has at least: their number may be an estimate
+_BEGINNING = 4096  # bytes; those of a video have zeros among them, those of a text have none
 
 
 def opencv() -> ModuleType:
@@ -26,6 +29,79 @@ def opencv() -> ModuleType:
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
+
+
+def is_video(path: Path) -> bool:
+    """Whether OpenCV can open it. Text is no video, although FFmpeg shows some as one."""
+    with path.open("rb") as file:
+        if b"\0" not in file.read(_BEGINNING):
+            return False
+    try:
+        _opened(path).release()
+    except InputError:
+        return False
+    return True
+
+
+class VideoReader:
+    """The frames of a video, turned upright as it says of itself.
+
+    A rate of CLOCK_RATE and more, or none, is not believed: the video is gone through once, and its frames counted.
+
+    rate: frames a second, as the video tells; the mean of those that were counted.
+    count: how many frames there are, as far as it tells, else None.
+    done: how many have been read.
+    seconds: the time of the one that was read last.
+
+    Raises:
+      InputError: it is no video that OpenCV can read.
+    """
+
+    def __init__(self, path: Path):
+        self._cv2, self._capture = opencv(), _opened(path)
+        rate, count = (self._capture.get(what) for what in (self._cv2.CAP_PROP_FPS, self._cv2.CAP_PROP_FRAME_COUNT))
+        if 0 < rate < CLOCK_RATE:
+            self.rate, self.count = rate, int(count) if 0 < count < 2**31 else None
+        else:
+            self.rate, self.count = _measured(path)
+        self.done, self.seconds = 0, 0.0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Frames, uint8 [height, width, 3], RGB. Raises InputError if there is none."""
+        while True:
+            is_there, frame = self._capture.read()
+            if not is_there:
+                break
+            self._note_time()
+            self.done += 1
+            yield self._cv2.cvtColor(frame, self._cv2.COLOR_BGR2RGB)
+        if not self.done:
+            raise InputError("no frame of it can be read")
+
+    def _note_time(self) -> None:
+        told = self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
+        if self.done and not told > self.seconds:  # not every frame has a time in every kind of file
+            told = self.seconds + 1 / self.rate
+        self.seconds = max(0.0, told)
+
+    def require_whole(self) -> None:
+        """Raises InputError if far fewer frames have come than the video says it has, in far less time."""
+        if not self.count or self.done >= _WHOLE * self.count:
+            return
+        if self.seconds < _WHOLE * self.count / self.rate:  # else the rate varies, and the count is its guess
+            raise InputError(f"cut off: {self.done:,} of {self.count:,} frames can be read")
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def _opened(path: Path) -> Any:
+    """OpenCV's reader of the video."""
+    cv2 = opencv()
+    capture = cv2.VideoCapture(_name(path), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise InputError("no video, cut off, or of a kind that OpenCV cannot read")
+    return capture
 
 
 def _name(path: Path) -> str:
@@ -38,54 +114,30 @@ def _name(path: Path) -> str:
     return name
 
 
-class VideoReader:
-    """The frames of a video, turned upright as it says of itself.
-
-    rate: frames a second.
-    count: how many frames there are, as far as it tells, else None.
-    done: how many have been read.
-
-    Raises:
-      InputError: it is no video that OpenCV can read.
-    """
-
-    def __init__(self, path: Path):
-        cv2 = opencv()
-        self._to_rgb = lambda frame: cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-        self._capture = cv2.VideoCapture(_name(path), cv2.CAP_FFMPEG)
-        if not self._capture.isOpened():
-            raise InputError("no video, cut off, or of a kind that OpenCV cannot read")
-        rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.rate = rate if 0 < rate <= _MOST_RATE else USUAL_RATE
-        self.count = int(count) if 0 < count < 2**31 else None
-        self.done = 0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        """Frames, uint8 [height, width, 3], RGB. Raises InputError if there is none."""
-        while True:
-            is_there, frame = self._capture.read()
-            if not is_there:
-                break
-            self.done += 1
-            yield self._to_rgb(frame)
-        if not self.done:
-            raise InputError("no frame of it can be read")
-
-    def require_whole(self) -> None:
-        """Raises InputError if far fewer frames have come than the video says it has."""
-        if self.count and self.done < _WHOLE * self.count:
-            raise InputError(f"cut off: {self.done:,} of {self.count:,} frames can be read")
-
-    def close(self) -> None:
-        self._capture.release()
+def _measured(path: Path) -> tuple[float, int]:
+    """Frames a second, the mean, and how many frames there are, from the times of all of them."""
+    capture, clock = _opened(path), opencv().CAP_PROP_POS_MSEC
+    times = []
+    with progress.Progress("look for the frame rate", None, "frame") as bar:
+        while capture.grab():
+            times.append(capture.get(clock) / 1000)
+            bar.advance()
+    capture.release()
+    span = max(times) - times[0] if times else 0.0
+    rate = (len(times) - 1) / span if span > 0 else USUAL_RATE
+    return (rate if _SLOWEST <= rate <= _FASTEST else USUAL_RATE), len(times)
 
 
 class VideoWriter:
-    """Writes frames to an .mp4 file; of an odd width or height the codec leaves out the last column or row."""
+    """Writes frames to an .mp4 file; of an odd width or height the codec leaves out the last column or row.
+
+    rate: frames a second; what MPEG-4 cannot express is rounded.
+    """
 
     def __init__(self, path: Path, rate: float):
-        self._cv2, self._path, self._rate = opencv(), path, rate
-        self._writer = None
+        self._cv2, self._path, self._rate = opencv(), path, _expressible(rate)
+        self._writer: Any = None
+        self._size = (0, 0)
         self._written = 0
 
     def write(self, frame: np.ndarray) -> None:
@@ -106,7 +158,9 @@ class VideoWriter:
         codec = self._cv2.VideoWriter_fourcc(*_CODEC)
         writer = self._cv2.VideoWriter(_name(self._path), self._cv2.CAP_FFMPEG, codec, self._rate, (width, height))
         if not writer.isOpened():
-            raise InputError(f"frames of {width}x{height} pixels cannot be written as a video")
+            raise InputError(
+                f"{self._path} cannot be written as a video of {width}x{height} pixels, {self._rate:g} frames a second"
+            )
         return writer
 
     def close(self) -> None:
@@ -120,3 +174,10 @@ class VideoWriter:
         written.release()
         if count != self._written:
             raise WorldError(f"the video could not be written to {self._path.parent}; make room on its disk")
+
+
+def _expressible(rate: float) -> float:
+    """The nearest rate that MPEG-4 has: OpenCV makes a fraction of it, in thousandths, and neither of its numbers may
+    be above 65,535 (ISO/IEC 14496-2, 6.3.3, vop_time_increment_resolution: 16 bits)."""
+    digits = 3 if rate < 65 else 2 if rate < 650 else 0
+    return max(_SLOWEST, round(rate, digits))

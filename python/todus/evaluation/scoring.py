@@ -54,16 +54,12 @@ def to_results(
     Returns:
       dicts with image_id, category_id, bbox ([x, y, width, height], pixels) and score.
     """
-    scale = np.array([height, width, height, width], np.float64)
-    results = []
-    for box, score, name in zip(detections.boxes * scale, detections.scores, detections.names, strict=True):
-        if name in category_ids:
-            ymin, xmin, ymax, xmax = box.tolist()
-            bbox = [xmin, ymin, xmax - xmin, ymax - ymin]
-            results.append(
-                {"image_id": image_id, "category_id": category_ids[name], "bbox": bbox, "score": float(score)}
-            )
-    return results
+    found = zip(detections.in_pixels(width, height), detections.scores, detections.names, strict=True)
+    return [
+        {"image_id": image_id, "category_id": category_ids[name], "bbox": bbox, "score": float(score)}
+        for bbox, score, name in found
+        if name in category_ids
+    ]
 
 
 def score(annotations: dict, results: Sequence[Mapping], image_ids: Iterable[int]) -> Scores:

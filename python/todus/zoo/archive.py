@@ -49,7 +49,7 @@ def fetch(name: str, zoo_url: str, home: Home) -> Path:
 
 def _as_url(zoo_url: str) -> str:
     """A folder on disk is as good a zoo as a server."""
-    return zoo_url.rstrip("/") if "://" in zoo_url else Path(zoo_url).expanduser().resolve().as_uri()
+    return zoo_url.rstrip("/") if "://" in zoo_url else command.expanded(zoo_url).resolve().as_uri()
 
 
 def unpack(archive: Path, model: Model) -> None:

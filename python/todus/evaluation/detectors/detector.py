@@ -24,6 +24,11 @@ class Detections:
     scores: np.ndarray
     names: list[str]
 
+    def in_pixels(self, width: int, height: int) -> list[list[float]]:
+        """The boxes as COCO has them, [x, y, width, height], in an image of `width` and `height` pixels."""
+        boxes = self.boxes * np.array([height, width, height, width], np.float64)
+        return [[left, top, right - left, bottom - top] for top, left, bottom, right in boxes.tolist()]
+
 
 class Detector(ABC):
     """Finds the objects in images.

@@ -34,7 +34,7 @@ class TFLiteDetector(Detector):
         self.score_threshold = facts.score_threshold if facts else None
         normalisation = (facts.mean, facts.deviation) if facts else ()
         runners = [Runner(path, *normalisation) for _ in range(interpreters)]
-        self._free: queue.SimpleQueue[Runner] = queue.SimpleQueue()
+        self._free: queue.LifoQueue[Runner] = queue.LifoQueue()  # one that has run is warm, and runs again
         for runner in runners:
             self._free.put(runner)
         self._resize = resizer.Resizer(*runners[0].size, facts.resize if facts else "BILINEAR")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from todus import checkpoint
+from todus import checkpoint, command
 from todus.errors import UserError
 from todus.evaluation.detectors import Detector
 from todus.evaluation.graphs import checkpoints, converted, exported
@@ -22,7 +22,7 @@ def open_detector(model: Model, graph: str, checkpoint_name: str = "") -> tuple[
 
 def find_all(model: Model, text: str, checkpoint_name: str = "") -> list[Graph]:
     """The graphs that GRAPH names, separated by spaces, each once. See find()."""
-    words = [text] if Path(text).expanduser().exists() else text.split()
+    words = [text] if command.expanded(text).exists() else text.split()
     found = [find(model, word, checkpoint_name) for word in words or [""]]
     return list({graph.name: graph for graph in found}.values())
 
@@ -39,7 +39,7 @@ def find(model: Model, graph: str, checkpoint_name: str = "") -> Graph:
     """
     if graph in NAMED:
         return NAMED[graph](model, checkpoint_name)
-    path = Path(graph).expanduser().resolve()
+    path = command.expanded(graph).resolve()
     if path.suffix and path.suffix in KINDS and not path.is_dir():
         return KINDS[path.suffix](model, path)
     if graph.isdecimal() or path.name.startswith(checkpoint.PREFIX):

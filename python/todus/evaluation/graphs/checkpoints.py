@@ -17,7 +17,7 @@ from todus.zoo import pipeline as zoo_pipeline
 
 
 def of_training(model: Model, name: str) -> Graph:
-    plain = str(Path(name).expanduser()) if "/" in name else name
+    plain = str(command.expanded(name)) if "/" in name else name
     prefix = checkpoint.chosen(model.training, plain, f"run {command.for_model('model', model)}")
     folder = prefix.parent.resolve()
     if folder == model.training.resolve():

@@ -1,4 +1,4 @@
-"""The stopwatch: the first run, which builds the graph, is not in it; and what a detector cannot take is told of."""
+"""What comes of one image: its boxes in pixels, and the time without the first run, which builds the graph."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from todus.detecting.inputs import InputError
-from todus.detecting.timed_detector import TimedDetector
+from todus.detecting.results import InputError, TimedDetector, boxes_from
 from todus.evaluation.detectors import Detections, Detector
 
 SLOW = 0.3  # seconds that the first run takes
+
+
+def test_boxes_are_in_pixels() -> None:
+    boxes = np.array([[0.25, 0.5, 0.75, 1.0], [0, 0, 1, 1]], np.float32)
+    first, second = boxes_from(0.0, Detections(boxes, np.array([0.5, 0.25], np.float32), ["bear", "horse"]), 640, 400)
+    assert (first.bbox, first.name, first.score) == ([320, 100, 320, 200], "bear", 0.5)
+    assert (second.bbox, second.name, second.score) == ([0, 0, 640, 400], "horse", 0.25)
+
+
+def test_a_score_that_equals_the_threshold_counts() -> None:
+    scores = np.array([0.9, 0.7, 0.69], np.float32)  # 0.7 is less in 32 bits than in 64
+    found = Detections(np.zeros((3, 4), np.float32), scores, ["bear"] * 3)
+    assert len(boxes_from(0.7, found, 64, 64)) == 2
 
 
 class SlowAtFirst(Detector):
