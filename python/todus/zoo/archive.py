@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from todus import checkpoint as checkpoints
-from todus import download, files, progress
+from todus import command, download, files, progress
 from todus.errors import UserError
 from todus.layout import Home, Model
 from todus.zoo import catalogue, tarball
