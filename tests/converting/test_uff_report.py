@@ -9,7 +9,7 @@ import pytest
 from converting import ssd_graphs
 from converting.ssd_graphs import V1
 from todus.coco.label_map import LabelMap
-from todus.converting import uff, uff_report
+from todus.converting import uff, uff_generation, uff_report
 from todus.errors import UserError
 from todus.layout import Model
 
@@ -19,8 +19,8 @@ CLASSES = ssd_graphs.pipeline(V1).model.ssd.num_classes
 LABELS = LabelMap({number: f"class {number}" for number in range(1, CLASSES + 1)})
 
 
-def told(meta: MetaGraph, labels: LabelMap | None = None, generation: str = uff.DEFAULT) -> str:
-    return "\n".join(uff_report.notes(meta, labels, generation))
+def told(meta: MetaGraph, labels: LabelMap | None = None) -> str:
+    return "\n".join(uff_report.notes(meta, labels))
 
 
 def with_anchors(operation: str) -> MetaGraph:
@@ -50,9 +50,26 @@ def test_an_operation_without_settings_of_a_plugin_is_refused() -> None:
         uff_report.require_known(meta)
 
 
-def test_only_trt5_needs_a_plugin_built() -> None:
+@pytest.mark.parametrize("generation", uff.GENERATIONS)
+def test_the_file_tells_its_generation_and_only_trt5_needs_a_plugin_built(generation: str) -> None:
+    meta, model = ssd_graphs.converted(V1, generation), Model(Path("ssd"))
+    assert uff_generation.of(meta) == generation
+    build = "trtexec --uff=ssd.uff --uffInput=Input,3,96,96 --output=NMS --saveEngine=ssd.engine"
+    if generation == "trt5":
+        build = f"LD_PRELOAD=./libflattenconcat.so {build}"
+    assert uff_report.trtexec(meta, model) == build
+    assert ("FlattenConcat_TRT does not come with TensorRT 5 and 6" in told(meta)) == (generation == "trt5")
+    assert "--plugins" not in told(meta)
+
+
+def test_a_graph_that_a_script_prepared_is_known_from_one_of_todus() -> None:
     meta = ssd_graphs.converted(V1)
-    assert {name for name in uff.GENERATIONS if "FlattenConcat_TRT" in told(meta, None, name)} == {"trt5"}
+    assert not uff_generation.is_by_script(meta)
+    ssd_graphs.nodes(meta)["AnchorInput"].id = "Const"
+    assert uff_generation.is_by_script(meta)
+    ssd_graphs.nodes(meta)["concat_box_loc"].operation = "_MyConcat"
+    ssd_graphs.nodes(meta)["concat_box_conf"].operation = "_MyConcat"
+    assert uff_generation.of(meta) is None
 
 
 def test_pixels_and_labels_are_told_where_they_are_known() -> None:

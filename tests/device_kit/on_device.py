@@ -6,13 +6,14 @@ import importlib.util
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from todus.detecting import image_file
 from todus.device_kit import program
 from todus.evaluation.detectors import Detections
 
@@ -23,9 +24,17 @@ def run(python: Path, folder: Path, *arguments: object) -> subprocess.CompletedP
     return subprocess.run(command, cwd=folder, env=bare_environment(), capture_output=True, text=True, check=False)
 
 
+def commands(folder: Path) -> list[str]:
+    """What the README of a kit has people run, in its order."""
+    told = (folder / "README.md").read_text(encoding="utf-8")
+    first_block = told.split("\n\n    ", 1)[1].split("\n\n", 1)[0]
+    return [line.strip() for line in first_block.splitlines()]
+
+
 def bare_environment() -> dict[str, str]:
-    """Without what would lead Python to packages of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    """Without what would lead Python to packages of ours; python3 is one of the versions that Todus runs on."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**known, "PATH": f"{Path(sys.executable).parent}:{known['PATH']}", "PIP_NO_COMPILE": "1"}
 
 
 def found_by(lines: str) -> list[Detections]:
@@ -61,9 +70,8 @@ def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def upright(photo: Path) -> np.ndarray:
-    """uint8 [height, width, 3], RGB."""
-    with Image.open(photo) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    """uint8 [height, width, 3], RGB, as Todus itself reads it."""
+    return np.asarray(image_file.read(photo))
 
 
 def example(name: str) -> ModuleType:

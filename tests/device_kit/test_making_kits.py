@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
+import on_device
+import onnx
 import pytest
 
 from support import NAME, failed_in_one_line, run_verb
-from todus import layout
+from todus import files, layout
 from todus.coco import label_map
 from todus.coco.label_map import LabelMap
-from todus.converting import onnx_file, tflite_file
-from todus.device_kit import contents, kit, program, requirements
+from todus.converting import onnx as converting_onnx
+from todus.converting import onnx_file, tflite, tflite_file, uff
+from todus.device_kit import contents, kit, program
 from todus.device_kit.naming import FORMATS
 from todus.errors import UserError
 
+from uff.schema import MetaGraph
+
 LABELS = ["traffic light", "stop sign", "banana"]
-ALWAYS = {"detect.py", "README.md", "labels.txt"}
+ALWAYS = {"detect.py", "README.md", "labels.txt", "SHA256SUMS"}
+SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"
 
 
 @pytest.fixture(scope="module")
 def said(model: layout.Model) -> str:
-    """What the verb has said of a model of which nothing was converted before."""
+    """What the verb has said of a converted model."""
+    tflite.convert(model)
     result = run_verb("device-kit", layout.Home(model.folder.parent.parent))
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -33,17 +41,20 @@ def said(model: layout.Model) -> str:
 @pytest.fixture(scope="module")
 def kits(model: layout.Model, said: str) -> dict[str, Path]:
     """The kit of each format."""
+    converting_onnx.convert(model)
+    uff.convert(model)
     for file_format in FORMATS:
         kit.make(model, file_format)
     return {file_format: model.device_kit(file_format) for file_format in FORMATS}
 
 
-def test_it_converts_what_is_missing_and_ends_with_the_next_command(said: str) -> None:
-    first, *_, made, last = said.splitlines()
-    assert first.startswith(f"model/{NAME}/{NAME}.tflite is not there yet, so this comes first: make convert-tflite")
+def test_it_ends_with_the_next_command(said: str) -> None:
+    made, image, outputs, _, there, *commands, last = said.splitlines()
     assert made.startswith(f"made model/{NAME}/device-kit-tflite (") and "MB, " in made
-    assert last.startswith(f"next: scp -r model/{NAME}/device-kit-tflite device:")
-    assert last.endswith("in device-kit-tflite/: pip install -r requirements.txt && python detect.py photo.jpg")
+    assert image == "  image: 96x96x3 RGB, float32, (pixel - 127.5) / 127.5" and outputs.startswith("  outputs: boxes")
+    assert there.endswith("in device-kit-tflite/:")
+    assert commands == [f"  {SETUP}", "  .venv/bin/python detect.py photo.jpg"]
+    assert last == f"next: scp -r model/{NAME}/device-kit-tflite device:"
 
 
 def test_a_kit_has_the_model_as_it_was_converted_and_all_that_runs_it(model, kits: dict[str, Path]) -> None:
@@ -59,13 +70,19 @@ def test_a_kit_has_the_model_as_it_was_converted_and_all_that_runs_it(model, kit
     assert described["mean"] == described["deviation"] == [127.5] * 3
 
 
-def test_the_readme_tells_the_two_commands_and_what_the_model_is(kits: dict[str, Path]) -> None:
+def test_the_readme_tells_the_commands_and_what_the_model_is(kits: dict[str, Path]) -> None:
     told = {file_format: (folder / "README.md").read_text(encoding="utf-8") for file_format, folder in kits.items()}
     for file_format in ("tflite", "onnx"):
-        assert "\n\n    pip install -r requirements.txt\n    python detect.py photo.jpg\n\n" in told[file_format]
+        assert on_device.commands(kits[file_format]) == [SETUP, ".venv/bin/python detect.py photo.jpg"]
+        assert "detect.py reads them from the model |" in told[file_format]
         assert "Its weights are those of model.ckpt-0. It was converted on 20" in told[file_format]
     build = f"trtexec --uff={NAME}.uff --uffInput=Input,3,96,96 --output=NMS --saveEngine={NAME}.engine"
-    assert f"\n\n    {build}\n    python3 detect.py photo.jpg\n\n" in told["uff"]
+    assert on_device.commands(kits["uff"]) == [
+        f"PATH=$PATH:/usr/src/tensorrt/bin {build}",
+        "python3 -m venv --system-site-packages .venv && PATH=$PATH:/usr/local/cuda/bin .venv/bin/pip install pycuda",
+        ".venv/bin/python detect.py photo.jpg",
+    ]
+    assert "for TensorRT 8\n" in told["uff"] and "assumed" not in told["uff"] and "model.json |" in told["uff"]
     assert "was not run on one" in told["uff"] and "was not run" not in told["tflite"]
     assert "- image: 96x96x3 RGB, float32, (pixel - 127.5) / 127.5\n" in told["tflite"]
     assert "- image: uint8, pixels as they are, [1, 96, 96, 3], RGB\n" in told["onnx"]
@@ -82,26 +99,34 @@ def test_packages_are_pinned_as_todus_pins_its_own(kits: dict[str, Path]) -> Non
         lines = (kits[file_format] / "requirements.txt").read_text(encoding="utf-8").splitlines()
         assert set(lines) <= set(own)
         assert {line.split("==")[0] for line in lines} == {"numpy", "pillow", runtime}
-    assert requirements.pinned("pillow", "tqdm")[0].startswith("pillow==")
 
 
-def test_a_kit_is_written_anew_as_a_whole_and_nothing_else_is(model: layout.Model, kits: dict[str, Path]) -> None:
+def test_a_kit_is_written_anew_as_a_whole_and_nothing_else_is(model, kits: dict[str, Path], capsys) -> None:
     folder = kits["tflite"]
-    (folder / "labels.txt").write_text("of before\n")
+    pretend_it_is_of_before(folder)
     (folder / "requirements.txt").unlink()
-    (folder / "__pycache__").mkdir()
+    for name in ("__pycache__", ".venv"):
+        (folder / name).mkdir()
+    capsys.readouterr()
     kit.make(model, "tflite")
+    assert "note: .venv went with the kit of before" in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {f"{NAME}.tflite", "requirements.txt", *ALWAYS}
     assert (folder / "labels.txt").read_text(encoding="utf-8").splitlines() == LABELS
-    assert (folder / "requirements.txt").is_file() and not (folder / "__pycache__").exists()
+    kit.make(model, "tflite")
+    assert "note: .venv" not in capsys.readouterr().out
 
     (folder / "my photo.jpg").write_text("mine")
-    with pytest.raises(UserError, match=r"holds what is not of a device kit \(my photo.jpg\); move that away"):
+    with pytest.raises(UserError, match=r"holds what is not of a device kit \(my photo.jpg\); move it away"):
         kit.make(model, "tflite")
     assert (folder / "my photo.jpg").read_text() == "mine"
     (folder / "my photo.jpg").unlink()
 
-    (folder / "README.md").write_text("# Mine\n")
-    with pytest.raises(UserError, match=r"is no device kit of Todus, by its README.md; move it away"):
+    (folder / "detect.py").write_text("print('mine')\n")
+    with pytest.raises(UserError, match=r"files that were changed since they were made \(detect.py\); move it away"):
+        kit.make(model, "tflite")
+    assert (folder / "detect.py").read_text() == "print('mine')\n"
+    (folder / "SHA256SUMS").unlink()
+    with pytest.raises(UserError, match=r"is no device kit of Todus, it has no SHA256SUMS; move it away"):
         kit.make(model, "tflite")
     shutil.rmtree(folder)
     folder.write_text("a file")
@@ -109,6 +134,14 @@ def test_a_kit_is_written_anew_as_a_whole_and_nothing_else_is(model: layout.Mode
         kit.make(model, "tflite")
     folder.unlink()
     assert not list(model.folder.glob(".device-kit*"))
+
+
+def pretend_it_is_of_before(folder: Path) -> None:
+    """As if an earlier Todus had written another labels.txt."""
+    sums, labels = folder / "SHA256SUMS", folder / "labels.txt"
+    before = files.sha256(labels)
+    labels.write_text("of before\n")
+    sums.write_text(sums.read_text().replace(before, files.sha256(labels)))
 
 
 def test_a_failing_disk_leaves_the_kit_of_before(model, kits: dict[str, Path], monkeypatch) -> None:
@@ -183,6 +216,57 @@ def test_a_file_that_is_not_of_todus_is_refused(model: layout.Model, kits: dict[
         kit.make(model, "tflite")
     model.tflite.write_bytes(whole)
     assert onnx_file.load(model.onnx)[1].labels == LABELS
+
+
+def test_8_bits_that_tensorrt_does_not_take_are_refused(model: layout.Model, kits: dict[str, Path]) -> None:
+    kept = model.onnx.read_bytes()
+    whole = onnx.load(model.onnx)
+    for entry in whole.metadata_props:
+        entry.value = {"nms": '"tensorrt"', "is_quantized": "true"}.get(entry.key, entry.value)
+    onnx.save(whole, model.onnx)
+    with pytest.raises(UserError, match=r"in 8 bits of uint8, and TensorRT takes int8 only; run: make convert-onnx"):
+        kit.make(model, "onnx")
+    model.onnx.write_bytes(kept)
+
+
+def test_of_plugins_of_tensorrt_5_the_commands_load_the_one_that_has_to_be_built(model, kits, tmp_path: Path) -> None:
+    kept = model.uff.read_bytes()
+    uff.convert(model, generation="trt5")
+    kit.make(model, "uff")
+    folder = kits["uff"]
+    told, (build, _, detect) = (folder / "README.md").read_text(), on_device.commands(folder)
+    assert told.startswith(f"# {NAME}, for TensorRT 5.1 and 6\n") and "copy it here first" in told
+    assert detect == ".venv/bin/python detect.py --plugin ./libflattenconcat.so photo.jpg"
+    assert "LD_PRELOAD=./libflattenconcat.so trtexec" in build
+    # A stand-in, to see that the shell finds what lies where JetPack has it.
+    (tmp_path / "trtexec").write_text('#!/bin/sh\necho "$LD_PRELOAD $*"\n')
+    (tmp_path / "trtexec").chmod(0o755)
+    there = build.replace("/usr/src/tensorrt/bin", str(tmp_path))
+    ran = subprocess.run(["sh", "-c", there], capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith(f"./libflattenconcat.so --uff={NAME}.uff --uffInput=Input,3,96,96")
+    model.uff.write_bytes(kept)
+
+
+def test_what_a_script_of_the_user_s_makes_of_pixels_is_said_to_be_assumed(model, kits) -> None:
+    kept = model.uff.read_bytes()
+    meta = MetaGraph.FromString(kept)
+    for node in meta.graphs[0].nodes:
+        node.id = node.id.replace("AnchorInput", "Const")
+    model.uff.write_bytes(meta.SerializeToString())
+    kit.make(model, "uff")
+    told = (kits["uff"] / "README.md").read_text()
+    assert "That its pixels are 2 / 255 * x - 1 is assumed" in told and "pixels as your script leaves it" in told
+    model.uff.write_bytes(kept)
+
+
+def test_clean_model_leaves_kits_where_they_are(model, kits, tmp_path: Path) -> None:
+    home = layout.Home(shutil.copytree(model.folder.parent.parent, tmp_path / "tree"))
+    copied = home.model(NAME)
+    assert run_verb("clean-model", home).returncode == 0
+    assert all(copied.device_kit(file_format).is_dir() for file_format in FORMATS)
+    for file_format in FORMATS:
+        wanted = f"{NAME}.{file_format} is not there; run: make convert-{file_format}"
+        assert failed_in_one_line(run_verb("device-kit", home, FORMAT=file_format), wanted)
 
 
 def test_mistakes_are_one_line(model: layout.Model, said: str) -> None:

@@ -19,14 +19,16 @@ import pytest
 from converting import onnx_models
 from todus import layout
 from todus.coco import label_map
-from todus.converting import onnx_file, uff
-from todus.converting.onnx_facts import RAW_BOXES, RAW_SCORES
-from todus.device_kit import kit
+from todus.converting import onnx as converting_onnx
+from todus.converting import onnx_check, uff
+from todus.converting.onnx_facts import RAW_BOXES, RAW_SCORES, Form
+from todus.device_kit import kit, program
 from todus.evaluation import detectors
 from todus.evaluation.detectors import Detections
 from uff_interpreter import interpreter, uff_file
 
 TOLERANCE, LEAST = 1e-3, 0.02
+NEEDED = ("labels", "height", "width", "resize", "mean", "deviation", "input", "layout")
 STAND_INS = Path(__file__).with_name("stand_ins")
 
 
@@ -50,8 +52,8 @@ def find(tensorrt: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys) -> Calla
         arguments = ["detect.py", "--json", "--threshold", str(LEAST), *map(str, photos)]
         monkeypatch.setattr("sys.argv", arguments)
         capsys.readouterr()
-        program = on_device.imported(folder / "detect.py")
-        assert program.main(program.Detector, program.SUFFIX, program.REMEDY) == 0
+        there = on_device.imported(folder / "detect.py")
+        assert there.main(there.Detector, there.SUFFIX, there.REMEDY) == 0
         return on_device.found_by(capsys.readouterr().out)
 
     return run
@@ -64,51 +66,83 @@ def require_equal(found: list[Detections], wanted: list[Detections]) -> None:
     assert sum(len(each.scores) for each in found) > 3 * len(found), "or this proves little"
 
 
-def test_of_an_onnx_file_for_tensorrt(model, raw_onnx: Path, photos, find, tensorrt, tmp_path: Path) -> None:
-    detector = detectors.from_onnx(raw_onnx)
+FORMS = {
+    "float nchw": Form("tensorrt", "float", "nchw"),
+    "uint8 nhwc": Form("tensorrt", "uint8", "nhwc"),
+    "uint8 nchw of any number": Form("tensorrt", "uint8", "nchw", "dynamic"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_of_an_onnx_file_for_tensorrt(name, model, photos, find, tensorrt, tmp_path: Path) -> None:
+    converting_onnx.convert(model, form=FORMS[name])
+    detector = detectors.from_onnx(without_plugin(model.onnx, tmp_path / "raw.onnx"))
     wanted = detector.detect([on_device.upright(photo) for photo in photos])
     detector.close()
-    shutil.copyfile(raw_onnx, model.onnx)
-    pretend_it_is_for_tensorrt(model.onnx)
     kit.make(model, "onnx")
     folder = shutil.copytree(model.device_kit("onnx"), tmp_path / "copied to the device")
-    (folder / f"{model.name}.engine").write_bytes(b"built of onnx")
-    tensorrt.ENGINES[b"built of onnx"] = efficient_nms_engine(tensorrt, raw_onnx)
+    (folder / f"{model.name}.engine").write_bytes(name.encode())
+    tensorrt.ENGINES[name.encode()] = efficient_nms_engine(tensorrt, model.onnx)
     require_equal(find(folder, photos), wanted)
+    build, setup, detect = on_device.commands(folder)
+    assert build.startswith(
+        f"PATH=$PATH:/usr/src/tensorrt/bin trtexec --onnx={model.name}.onnx --saveEngine={model.name}.engine"
+    )
+    assert ("--optShapes=image:1x3x96x96" in build) == (FORMS[name].batch == "dynamic")
+    assert setup.endswith('.venv/bin/pip install numpy pillow "cuda-python==12.*"')
+    assert detect == ".venv/bin/python detect.py photo.jpg"
     told = (folder / "README.md").read_text(encoding="utf-8")
-    build = f"trtexec --onnx={model.name}.onnx --saveEngine={model.name}.engine"
-    assert f"\n\n    {build}\n    python3 detect.py photo.jpg\n\n" in told and "was not run on one" in told
+    assert '"cuda-python==11.*"' in told and "was not run on one" in told
 
 
-def pretend_it_is_for_tensorrt(path: Path) -> None:
-    """The file of raw boxes and scores is one of NMS=tensorrt but for its last node."""
+def without_plugin(path: Path, target: Path) -> Path:
+    """The same file, suppressed by Todus itself."""
+    raw = onnx_check.without_suppression(onnx.load(path))
+    (entry,) = (entry for entry in raw.metadata_props if entry.key == "nms")
+    entry.value = json.dumps("none")
+    onnx.save(raw, target)
+    return target
+
+
+def efficient_nms_engine(tensorrt: ModuleType, path: Path) -> tuple:
+    """What TensorRT would build of a file that ends in EfficientNMS_TRT, which is computed by its definition with the
+    settings that the file has."""
     whole = onnx.load(path)
-    (entry,) = (entry for entry in whole.metadata_props if entry.key == "nms")
-    entry.value = json.dumps("tensorrt")
-    onnx.save(whole, path)
-
-
-def efficient_nms_engine(tensorrt: ModuleType, raw: Path) -> tuple:
-    """What TensorRT would build of `raw` with the plugin EfficientNMS_TRT after it."""
-    _, facts, _ = onnx_file.load(raw)
-    session = onnxruntime.InferenceSession(raw.read_bytes())
-    limits = {"score_threshold": LEAST, "iou_threshold": facts.iou_threshold, "max_output_boxes": facts.max_detections}
-    constant = {"background_class": 0, "score_activation": 0, "class_agnostic": 0, "box_coding": 0}
+    plugin = whole.graph.node[-1]
+    assert plugin.op_type == "EfficientNMS_TRT" and list(plugin.input) == [RAW_BOXES, RAW_SCORES]
+    settings = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in plugin.attribute}
+    session = onnxruntime.InferenceSession(onnx_check.without_suppression(whole).SerializeToString())
 
     def compute(image: np.ndarray) -> list[np.ndarray]:
-        raw = session.run([RAW_BOXES, RAW_SCORES], {"image": image})
-        return onnx_models.efficient_nms(*raw, {**limits, **constant})
+        return onnx_models.efficient_nms(*session.run([RAW_BOXES, RAW_SCORES], {"image": image}), settings)
 
-    most, image = facts.max_detections, (-1, 3, facts.height, facts.width)  # -1: any number at once
-    outputs = [
-        ("num_detections", (-1, 1), tensorrt.DataType.INT32),
-        ("detection_boxes", (-1, most, 4), tensorrt.DataType.FLOAT),
-        ("detection_scores", (-1, most), tensorrt.DataType.FLOAT),
-        ("detection_classes", (-1, most), tensorrt.DataType.INT32),
-    ]
-    tensors = [tensorrt.Tensor("image", tensorrt.TensorIOMode.INPUT, image, tensorrt.DataType.FLOAT)]
-    tensors += [tensorrt.Tensor(name, tensorrt.TensorIOMode.OUTPUT, *rest) for name, *rest in outputs]
+    kinds = {onnx.TensorProto.FLOAT: "FLOAT", onnx.TensorProto.INT32: "INT32", onnx.TensorProto.UINT8: "UINT8"}
+
+    def tensor(value: onnx.ValueInfoProto, mode: object) -> object:
+        of = value.type.tensor_type
+        shape = tuple(size.dim_value or -1 for size in of.shape.dim)  # -1: any number at once
+        return tensorrt.Tensor(value.name, mode, shape, tensorrt.DataType[kinds[of.elem_type]])
+
+    outputs = {value.name: value for value in whole.graph.output}
+    tensors = [tensor(whole.graph.input[0], tensorrt.TensorIOMode.INPUT)]
+    tensors += [tensor(outputs[name], tensorrt.TensorIOMode.OUTPUT) for name in plugin.output]
     return tensors, compute
+
+
+def test_an_engine_for_other_images_is_one_line(photos, find, tensorrt, tmp_path: Path) -> None:
+    folder = tmp_path
+    (folder / "detect.py").write_text(program.text("detect_tensorrt"))
+    facts = {"labels": ["dog"], "height": 64, "width": 64, "resize": "BILINEAR", "mean": [0.0] * 3}
+    facts |= {"deviation": [1.0] * 3, "input": "float", "layout": "nchw"}
+    (folder / "model.json").write_text(json.dumps(facts))
+    (folder / "x.engine").write_bytes(b"for 96x96")
+    image = tensorrt.Tensor("image", tensorrt.TensorIOMode.INPUT, (1, 3, 96, 96), tensorrt.DataType.FLOAT)
+    tensorrt.ENGINES[b"for 96x96"] = ([image], lambda _: [])
+    with pytest.raises(SystemExit, match=r"x.engine: TensorRT built it for other images than \(1, 3, 64, 64\)"):
+        find(folder, photos)
+    (folder / "model.json").unlink()
+    with pytest.raises(SystemExit, match=r"model.json is not there, which tells what the engine takes; copy it there"):
+        find(folder, photos)
 
 
 def test_of_a_uff_file(model: layout.Model, photos, find, tensorrt: ModuleType, tmp_path: Path) -> None:
@@ -143,22 +177,12 @@ def uff_engine(tensorrt: ModuleType, path: Path) -> tuple:
     return tensors, compute
 
 
-def test_pixels_as_they_are_go_to_an_input_of_8_bits(tensorrt: ModuleType) -> None:
-    program = on_device.example("tensorrt")
-    detector, facts = program.Detector.__new__(program.Detector), {"height": 2, "width": 2, "resize": "BILINEAR"}
-    image = np.array([[0, 1, 4], [1, 2, 5], [9, 9, 9]], np.uint8)[:, :, np.newaxis].repeat(3, axis=2)
-    for layout_of_image, channel in (("nhwc", np.s_[:, :, 0]), ("nchw", np.s_[0])):
-        detector.facts = {**facts, "input": "uint8", "layout": layout_of_image}
-        prepared = detector.prepared(image)
-        assert prepared.dtype == np.uint8 and prepared[channel].tolist() == [[0, 3], [5, 6]]
-
-
 def test_an_engine_of_another_device_is_one_line(model, photos, tensorrt, monkeypatch) -> None:
     (model.folder / "other.engine").write_bytes(b"unknown")
     for name in ("tensorrt", "uff"):
         monkeypatch.setattr("sys.argv", ["detect.py", str(photos[0]), "--model", str(model.folder / "other.engine")])
-        program = on_device.example(name)
-        monkeypatch.setattr(program, "__file__", str(model.folder / "detect.py"))
-        (model.folder / "model.json").write_text('{"labels": []}')
+        there = on_device.example(name)
+        monkeypatch.setattr(there, "__file__", str(model.folder / "detect.py"))
+        (model.folder / "model.json").write_text(json.dumps({key: [] for key in NEEDED}))
         with pytest.raises(SystemExit, match=r"other.engine: TensorRT cannot load it; build it anew on this very"):
-            program.main(program.Detector, program.SUFFIX, program.REMEDY)
+            there.main(there.Detector, there.SUFFIX, there.REMEDY)

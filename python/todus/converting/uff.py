@@ -79,7 +79,7 @@ def convert(
     meta = checked(content)
     write(model, content, meta if with_text else None, source.categories)
     progress.made(model.uff, started)
-    report(meta, source, generation, config)
+    report(meta, source, config)
     return meta
 
 
@@ -104,13 +104,13 @@ def checked(content: bytes) -> MetaGraph:
     return meta
 
 
-def report(meta: MetaGraph, source: Source, generation: str, config: Path | None) -> None:
+def report(meta: MetaGraph, source: Source, config: Path | None) -> None:
     """Tell what is in the file, and what to doubt."""
     from todus.converting import uff_report
 
     for line in uff_report.summary(meta, has_labels=source.categories is not None, has_known_pixels=config is None):
         progress.say(f"  {line}")
-    for note in uff_report.notes(meta, source.categories, generation):
+    for note in uff_report.notes(meta, source.categories):
         progress.say(f"note: {note}")
     progress.say(f"in Python, with a trt.UffParser (not tried here): {uff_report.in_python(meta)}")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from todus import command, layout, progress
-from todus.converting import uff_suppression
+from todus.converting import uff_generation, uff_suppression
 from todus.errors import UserError
 from todus.layout import Model
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uff.schema import MetaGraph
 
 _PLUGIN = "_TRT"
+PLUGIN_LIBRARY = "libflattenconcat.so"  # as NVIDIA's sample uff_ssd builds it
 _OF_PLUGINS = "_u_"  # within the names of attributes that only create_plugin_node writes
 
 
@@ -64,16 +65,16 @@ def _suppression(fields: dict, has_labels: bool) -> Iterator[str]:
     yield f"each is seven numbers: image, {label}, score, xmin, ymin, xmax, ymax (0..1)"
 
 
-def notes(meta: MetaGraph, categories: LabelMap | None, generation: str) -> Iterator[str]:
+def notes(meta: MetaGraph, categories: LabelMap | None) -> Iterator[str]:
     """What to doubt, and what the device needs besides the file."""
     yield from uff_suppression.doubts(meta)
     yield from _label_doubts(meta, categories)
     for name in sorted({node.operation.removeprefix("_") for node in _custom(meta)}):
         yield f"{name} is not one of TensorRT's plugins; register one of that name on the device"
-    if generation == "trt5":
+    if uff_generation.needs_plugin(meta):
         yield (
-            "FlattenConcat_TRT does not come with TensorRT 5 and 6; build it from NVIDIA's sample for UFF SSD and load "
-            "it first: trtexec --plugins=FILE.so, in Python ctypes.CDLL (not tried here)"
+            f"FlattenConcat_TRT does not come with TensorRT 5 and 6; build {PLUGIN_LIBRARY} from NVIDIA's sample "
+            f"uff_ssd and load it first: LD_PRELOAD=./{PLUGIN_LIBRARY} trtexec, in Python ctypes.CDLL (not tried here)"
         )
 
 
@@ -94,10 +95,11 @@ def next_step(meta: MetaGraph, model: Model) -> str:
 
 
 def trtexec(meta: MetaGraph, model: Model) -> str:
-    """The command that builds TensorRT's engine; not tried by us."""
+    """The command that builds TensorRT's engine; not tried by us. (Of 5.1, trtexec has no --plugins yet.)"""
     outputs = ",".join(node.inputs[0] for node in _of(meta, "MarkOutput"))
     takes = " ".join(f"--uffInput={node.id},{_dimensions(node).replace('x', ',')}" for node in _of(meta, "Input"))
-    return f"trtexec --uff={model.uff.name} {takes} --output={outputs} --saveEngine={model.name}.engine"
+    load = f"LD_PRELOAD=./{PLUGIN_LIBRARY} " if uff_generation.needs_plugin(meta) else ""
+    return f"{load}trtexec --uff={model.uff.name} {takes} --output={outputs} --saveEngine={model.name}.engine"
 
 
 def image_size(meta: MetaGraph) -> tuple[int, int] | None:

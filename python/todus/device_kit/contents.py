@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,8 @@ class Contents:
     requirements: lines of a requirements.txt; none where the device has packages of its own.
     description: what the program cannot read from the file itself.
     build: the command that makes an engine of the file; "" where it is run as it is.
+    plugin: a library that the engine needs and TensorRT does not have; "" if there is none.
+    is_by_script: a script of the user's decided what the pixels are to be.
     """
 
     file: Path
@@ -43,13 +44,15 @@ class Contents:
     requirements: list[str] = field(default_factory=list)
     description: dict[str, Any] = field(default_factory=dict)
     build: str = ""
+    plugin: str = ""
+    is_by_script: bool = False
 
 
 def of(model: Model, file_format: str) -> Contents:
-    """The contents of the kit of `model`; the file is converted first where it is not there.
+    """The contents of the kit of `model`; of the file as it was converted.
 
     Raises:
-      UserError: it cannot be converted, is of other categories than the model's, or resizes as no example can.
+      UserError: it is not there, is of other categories than the model's, or resizes as no example can.
     """
     return {TFLITE: _tflite, ONNX: _onnx, UFF: _uff}[file_format](model)
 
@@ -57,8 +60,7 @@ def of(model: Model, file_format: str) -> Contents:
 def _tflite(model: Model) -> Contents:
     from todus.converting import tflite, tflite_file
 
-    convert_if_missing(model.tflite, "convert-tflite", tflite.convert, model)
-    graphs.find(model, TFLITE)  # tells, or refuses, what is outdated
+    graphs.find(model, TFLITE)  # refuses what is not there or of other categories, and tells what is outdated
     facts = tflite_file.facts_in(model.tflite)
     if facts is None:
         remedy = command.for_model("convert-tflite", model)
@@ -71,13 +73,13 @@ def _tflite(model: Model) -> Contents:
 
 
 def _onnx(model: Model) -> Contents:
-    from todus.converting import onnx, onnx_file, onnx_report
+    from todus.converting import onnx_file, onnx_report
 
-    convert_if_missing(model.onnx, "convert-onnx", onnx.convert, model)
     graphs.find(model, ONNX)
     _, facts, form = onnx_file.load(model.onnx)
     told = (facts.labels, list(onnx_report.summary(facts, form)), facts.checkpoint)
     if form.nms == TENSORRT:
+        require_for_tensorrt(model, facts)
         require_known_resize(facts.resize)
         description, build = {**facts.to_json(), **asdict(form)}, onnx_report.trtexec(model, facts, form)
         return Contents(model.onnx, "TensorRT 8.5 and later", "detect_tensorrt", *told, [], description, build)
@@ -88,16 +90,37 @@ def _onnx(model: Model) -> Contents:
 
 
 def _uff(model: Model) -> Contents:
-    from todus.converting import uff, uff_report
+    from todus.converting import uff_generation, uff_report
     from todus.device_kit import uff_facts
 
-    convert_if_missing(model.uff, "convert-uff", uff.convert, model)
+    if not model.uff.is_file():
+        raise UserError(f"{progress.shown(model.uff)} is not there; run: {command.for_model('convert-uff', model)}")
     meta = uff_facts.load(model)
     facts = uff_facts.of(meta, model)
     require_known_resize(facts["resize"])
-    told = list(uff_report.summary(meta, has_labels=True, has_known_pixels=True))
-    build = uff_report.trtexec(meta, model)
-    return Contents(model.uff, "TensorRT 5 to 8", "detect_uff", facts["labels"], told, description=facts, build=build)
+    is_by_script = uff_generation.is_by_script(meta)
+    told = list(uff_report.summary(meta, has_labels=True, has_known_pixels=not is_by_script))
+    return Contents(
+        model.uff,
+        uff_generation.VERSIONS.get(uff_generation.of(meta), "TensorRT 5.1 to 8"),
+        "detect_uff",
+        facts["labels"],
+        told,
+        description=facts,
+        build=uff_report.trtexec(meta, model),
+        plugin=uff_report.PLUGIN_LIBRARY if uff_generation.needs_plugin(meta) else "",
+        is_by_script=is_by_script,
+    )
+
+
+def require_for_tensorrt(model: Model, facts: Facts) -> None:
+    """Raises UserError if the file has 8 bits of a kind that TensorRT does not take."""
+    if facts.is_quantized:
+        again = command.for_model("convert-onnx", model)
+        raise UserError(
+            f"{progress.shown(model.onnx)} is in 8 bits of uint8, and TensorRT takes int8 only; run: {again} (without "
+            f"NMS=tensorrt), which onnxruntime runs, or prepare and train the model with QUANTIZE=0"
+        )
 
 
 def suppression(facts: Facts) -> str:
@@ -107,12 +130,6 @@ def suppression(facts: Facts) -> str:
         f"scores below {facts.score_threshold:g} are dropped, then boxes that overlap a better one by more than "
         f"{facts.iou_threshold:g} ({how[facts.suppression]}); {facts.max_detections} are left at most"
     )
-
-
-def convert_if_missing(path: Path, verb: str, convert: Callable[[Model], object], model: Model) -> None:
-    if not path.is_file():
-        progress.say(f"{progress.shown(path)} is not there yet, so this comes first: {command.for_model(verb, model)}")
-        convert(model)
 
 
 def require_known_resize(method: str, remedy: str = "") -> None:

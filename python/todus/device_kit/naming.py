@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from todus import layout
-
 FORMATS = TFLITE, ONNX, UFF = ("tflite", "onnx", "uff")
 PROGRAM, README, REQUIREMENTS = "detect.py", "README.md", "requirements.txt"
 DESCRIPTION = "model.json"  # what a program cannot read from the model file itself
-FILES = {PROGRAM, README, REQUIREMENTS, DESCRIPTION, layout.LABELS}  # besides the model's
-MADE_BY = "Made by Todus"  # in the README; a folder without it is not of ours
+SUMS = "SHA256SUMS"  # of all other files, as sha256sum writes it; a folder without it is no kit
+ENVIRONMENT = ".venv"  # what the README has people make there
+CACHE = "__pycache__"

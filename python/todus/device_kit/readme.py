@@ -11,31 +11,48 @@ import todus
 from todus import layout
 from todus.coco.labels import NO_SUCH_CLASS
 from todus.device_kit.contents import Contents
-from todus.device_kit.naming import DESCRIPTION, MADE_BY, PROGRAM, REQUIREMENTS
+from todus.device_kit.naming import DESCRIPTION, ENVIRONMENT, PROGRAM, REQUIREMENTS, SUMS
 
 PRETRAINED = "pretrained"  # how an ONNX file of GRAPH=pretrained names its checkpoint
+_TRTEXEC_PLACE = "PATH=$PATH:/usr/src/tensorrt/bin"  # where JetPack has it
 _NOT_TRIED = (
     "Whoever wrote this had no such device: the program follows TensorRT's documentation and was not run on one."
 )
+_VENV = """\
+Raspberry Pi OS and Ubuntu install nothing beside their own packages, so the first command makes an environment here,
+`.venv`. Where it says that ensurepip is not available: `sudo apt-get install python3-venv`, and once more."""
 _OLDER_PYTHON = """\
 The versions in requirements.txt are for Python 3.10 to 3.13, on 64-bit ARM and on PCs. On an older Python, give pip the
 names without versions; it takes the newest that run there (not tried)."""
 _CUDA = """\
-On a Jetson, trtexec is in /usr/src/tensorrt/bin. The program needs TensorRT's own Python package, which comes with
-JetPack, and `pip install numpy pillow cuda-python`; where that brings a cuda-python for another CUDA than the device's,
-name its version: `"cuda-python==12.*"`. The engine runs on this device and with this TensorRT only."""
+The program needs TensorRT's own Python package, which comes with JetPack; the environment sees it by
+`--system-site-packages`. (If there is no venv: `sudo apt-get install python3-venv`.) cuda-python is to be of the CUDA
+of the device: 12 on JetPack 6; on JetPack 5 it is `"cuda-python==11.*"`. The engine runs on this device and with this
+TensorRT only."""
 _PYCUDA = """\
-On a Jetson, trtexec is in /usr/src/tensorrt/bin. The program needs TensorRT's own Python package, which comes with
-JetPack, `sudo apt-get install python3-numpy python3-pil`, and `pip3 install pycuda`, which is compiled (with CUDA's
-nvcc, so have /usr/local/cuda/bin in PATH). The engine runs on this device and with this TensorRT only. If the model was
-converted with PLUGINS=trt5, both commands take the library with FlattenConcat_TRT besides: `trtexec --plugins=FILE.so`,
-`detect.py --plugin FILE.so`. If it was converted by a script (CONFIG), compare what that makes of pixels with what
-`prepared` does in detect.py."""
-_REQUIRED = {
-    "detect_tflite": _OLDER_PYTHON,
-    "detect_onnx": _OLDER_PYTHON,
-    "detect_tensorrt": f"{_CUDA}\n\n{_NOT_TRIED}",
-    "detect_uff": f"{_PYCUDA}\n\n{_NOT_TRIED}",
+The program needs TensorRT's own Python package, which comes with JetPack; the environment sees it by
+`--system-site-packages`. Before the commands:
+
+    sudo apt-get install build-essential python3-dev python3-venv python3-numpy python3-pil
+
+pip compiles pycuda, with CUDA's nvcc. The engine runs on this device and with this TensorRT only."""
+_FLATTEN = """\
+{plugin} has the plugin FlattenConcat_TRT, which TensorRT 5 and 6 do not have of their own: build it there from
+NVIDIA's sample, /usr/src/tensorrt/samples/python/uff_ssd, and copy it here first."""
+_BY_SCRIPT = """\
+The model was prepared by a script (CONFIG). That its pixels are 2 / 255 * x - 1 is assumed: compare `prepared` in
+detect.py, and `mean` and `deviation` in model.json, with what the script does."""
+_SETUP = {
+    "detect_tflite": f"python3 -m venv {ENVIRONMENT} && {ENVIRONMENT}/bin/pip install -r {REQUIREMENTS}",
+    "detect_onnx": f"python3 -m venv {ENVIRONMENT} && {ENVIRONMENT}/bin/pip install -r {REQUIREMENTS}",
+    "detect_tensorrt": (
+        f"python3 -m venv --system-site-packages {ENVIRONMENT} && "
+        f'{ENVIRONMENT}/bin/pip install numpy pillow "cuda-python==12.*"'
+    ),
+    "detect_uff": (
+        f"python3 -m venv --system-site-packages {ENVIRONMENT} && "
+        f"PATH=$PATH:/usr/local/cuda/bin {ENVIRONMENT}/bin/pip install pycuda"
+    ),
 }
 
 
@@ -44,11 +61,11 @@ def text(contents: Contents) -> str:
     return "\n\n".join((*_beginning(contents), _files(contents), *_model(contents), _end())) + "\n"
 
 
-def commands(contents: Contents) -> tuple[str, str]:
-    """What to run on the device, in the kit's folder."""
-    if contents.build:
-        return contents.build, f"python3 {PROGRAM} photo.jpg"
-    return f"pip install -r {REQUIREMENTS}", f"python {PROGRAM} photo.jpg"
+def commands(contents: Contents) -> list[str]:
+    """What to run on the device, in the kit's folder, in this order."""
+    plugin = f" --plugin ./{contents.plugin}" if contents.plugin else ""
+    build = [f"{_TRTEXEC_PLACE} {contents.build}"] if contents.build else []
+    return [*build, _SETUP[contents.example], f"{ENVIRONMENT}/bin/python {PROGRAM}{plugin} photo.jpg"]
 
 
 def _beginning(contents: Contents) -> Iterator[str]:
@@ -59,19 +76,34 @@ def _beginning(contents: Contents) -> Iterator[str]:
         "For each photograph it tells what was found, with scores and places in pixels, and how long that took. The\n"
         "option `--help` lists the others: `--threshold`, `--json` for programs, `--draw` for pictures."
     )
-    yield _REQUIRED[contents.example]
+    yield from _requirements(contents)
+
+
+def _requirements(contents: Contents) -> Iterator[str]:
+    if not contents.build:
+        yield _VENV
+        yield _OLDER_PYTHON
+        return
+    yield _PYCUDA if contents.example == "detect_uff" else _CUDA
+    if contents.plugin:
+        yield _FLATTEN.format(plugin=contents.plugin)
+    if contents.is_by_script:
+        yield _BY_SCRIPT
+    yield _NOT_TRIED
 
 
 def _files(contents: Contents) -> str:
+    of_model = DESCRIPTION if contents.description else "the model"
     about = {
         contents.file.name: "the model",
-        layout.LABELS: "its categories, one a line",
+        layout.LABELS: f"its categories, one a line, to look up; {PROGRAM} reads them from {of_model}",
         PROGRAM: "detects with it; one file that needs nothing of Todus, to be taken apart as you like",
     }
     if contents.requirements:
         about[REQUIREMENTS] = "the Python packages that it needs"
     if contents.description:
         about[DESCRIPTION] = "what it has to know of the model"
+    about[SUMS] = f"for `sha256sum -c {SUMS}`, which tells whether all arrived whole"
     return "\n".join(["| file | |", "|---|---|", *(f"| `{name}` | {what} |" for name, what in about.items())])
 
 
@@ -92,4 +124,4 @@ def _whole(lines: list[str]) -> list[str]:
 
 
 def _end() -> str:
-    return f"{MADE_BY} {todus.__version__} with `make device-kit`."
+    return f"Made by Todus {todus.__version__} with `make device-kit`."

@@ -9,9 +9,9 @@ from todus.bridge import pipeline as pipelines
 from todus.coco import label_map, labels
 from todus.coco.label_map import LabelMap
 from todus.converting import uff_report
+from todus.converting.onnx_facts import FLOAT, NCHW
 from todus.errors import UserError
 from todus.exporting import tflite_graph
-from todus.exporting.tflite_graph import Settings
 from todus.layout import Model
 from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo import pretrained
@@ -35,7 +35,7 @@ def load(model: Model) -> MetaGraph:
 
 
 def of(meta: MetaGraph, model: Model) -> dict[str, Any]:
-    """labels, height, width, resize, mean, deviation.
+    """labels, height, width, resize, mean, deviation, input, layout: as an ONNX file of INPUT=float has them.
 
     Raises:
       UserError: the file is of other categories than the model's, or of a script of the user's that ends otherwise.
@@ -46,11 +46,12 @@ def of(meta: MetaGraph, model: Model) -> dict[str, Any]:
         raise UserError(f"{progress.shown(model.uff)} has not one image as input and one NMS_TRT as output; {remedy}")
     pipeline = pipelines.load(model.pipeline)
     categories = _categories(model, count)
-    resize = tflite_graph.facts_of(pipeline, categories, Settings(), "").resize
+    resize = tflite_graph.resize_method(pipeline)
     _tell_if_older(model)
     names = labels.to_text(categories).splitlines()
     shape = {"height": size[0], "width": size[1]}
-    return {"labels": names, **shape, "resize": resize, "mean": _HALF, "deviation": _HALF}
+    pixels = {"mean": _HALF, "deviation": _HALF, "input": FLOAT, "layout": NCHW}
+    return {"labels": names, **shape, "resize": resize, **pixels}
 
 
 def _categories(model: Model, count: int) -> LabelMap:

@@ -123,9 +123,7 @@ def facts_of(pipeline: Pipeline, categories: LabelMap, settings: Settings, check
         labels=tflite_facts.lines_of(categories),
         height=resizer.height,
         width=resizer.width,
-        resize=resizer.DESCRIPTOR.fields_by_name["resize_method"]
-        .enum_type.values_by_number[resizer.resize_method]
-        .name,
+        resize=resize_method(pipeline),
         mean=mean,
         deviation=deviation,
         is_quantized=zoo_pipeline.is_quantized(pipeline),
@@ -136,6 +134,13 @@ def facts_of(pipeline: Pipeline, categories: LabelMap, settings: Settings, check
         max_per_class=limits.max_detections_per_class,
         box_scales=[coder.y_scale, coder.x_scale, coder.height_scale, coder.width_scale],
     )
+
+
+def resize_method(pipeline: Pipeline) -> str:
+    """How an SSD resizes its images, as pipeline.config calls it: BILINEAR, NEAREST_NEIGHBOR, BICUBIC, AREA."""
+    resizer = pipeline.model.ssd.image_resizer.fixed_shape_resizer
+    methods = resizer.DESCRIPTOR.fields_by_name["resize_method"].enum_type
+    return methods.values_by_number[resizer.resize_method].name
 
 
 def read_facts(path: Path) -> Facts:

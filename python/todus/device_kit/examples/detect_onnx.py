@@ -1,9 +1,9 @@
 """Detect objects in images with the ONNX model beside this file.
 
-    python detect.py photo.jpg another.jpg
-    python detect.py photo.jpg --threshold 0.5 --draw drawn     with pictures of what was found, in drawn/
-    python detect.py *.jpg --json > found.jsonl                 for programs: an object a line; boxes are x, y, width
-                                                                and height in pixels
+    .venv/bin/python detect.py photo.jpg another.jpg
+    .venv/bin/python detect.py photo.jpg --threshold 0.5 --draw drawn     with pictures of what was found, in drawn/
+    .venv/bin/python detect.py *.jpg --json > found.jsonl                 for programs: an object a line; boxes are x,
+                                                                          y, width and height in pixels
 
 Needs numpy, pillow and onnxruntime (requirements.txt), nothing else. The categories, and what to do with images and
 outputs, are told by the model file itself, in its metadata.
@@ -16,7 +16,8 @@ import json
 import os
 import sys
 
-from common import inside, main, resized
+from common import count, inside, main, needed
+from pixels import prepared
 from suppression import suppressed
 
 try:
@@ -24,8 +25,10 @@ try:
     import onnxruntime
     from PIL import Image, ImageDraw, ImageFont, ImageOps  # noqa: F401  (common.py's)
 except ImportError as error:
-    sys.exit(f"detect.py: {error}; run: pip install -r requirements.txt")
+    sys.exit(f"detect.py: {error}; README.md says what to install; then: .venv/bin/python detect.py")
 
+NEEDED = ("labels", "height", "width", "resize", "mean", "deviation", "input", "layout", "preprocess", "nms")
+NEEDED += ("score_threshold", "iou_threshold", "max_per_class", "max_detections")
 SUFFIX = ".onnx"
 REMEDY = "copy it there, or name one with --model"
 
@@ -35,16 +38,17 @@ class Detector:
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: as many as there are cores")
+        cores = os.cpu_count() or 1
+        parser.add_argument("--threads", type=count, default=cores, help="default: as many as there are cores")
 
     def __init__(self, options: argparse.Namespace):
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         # With a runtime for other hardware, put its provider first, e.g. "CUDAExecutionProvider".
         self.session = onnxruntime.InferenceSession(str(options.model), settings, ["CPUExecutionProvider"])
-        metadata = self.session.get_modelmeta().custom_metadata_map
+        metadata = needed(self.session.get_modelmeta().custom_metadata_map, NEEDED)
         self.facts = {name: json.loads(value) for name, value in metadata.items()}
-        self.labels = self.facts["labels"]
+        self.labels, self.least = self.facts["labels"], options.threshold
 
     def __call__(self, image: np.ndarray) -> tuple:
         """What is in an image, best first.
@@ -56,25 +60,14 @@ class Detector:
           Boxes float32 [n, 4], ymin, xmin, ymax, xmax, 0..1; classes int [n], 1 is the first label; scores float32 [n].
         """
         names = [output.name for output in self.session.get_outputs()]
-        values = self.session.run(names, {"image": self.prepared(image)[np.newaxis]})
+        values = self.session.run(names, {"image": prepared(image, self.facts)[np.newaxis]})
         outputs = {name: values[i][0] for i, name in enumerate(names)}  # of the first image of the batch
         if self.facts["nms"] == "none":
             scores = outputs["raw_detection_scores"][:, 1:]  # column 0 is the background
-            return suppressed(outputs["raw_detection_boxes"], scores, self.facts)
+            return suppressed(outputs["raw_detection_boxes"], scores, self.facts, self.least)
         there = slice(int(outputs["num_detections"]))  # what lies beyond means nothing
         boxes, classes = outputs["detection_boxes"][there], outputs["detection_classes"][there].astype(int)
         return inside(boxes, classes, outputs["detection_scores"][there])
-
-    def prepared(self, image: np.ndarray) -> np.ndarray:
-        """What the input takes for an image: of the network's size and normalised, unless the model does that."""
-        facts = self.facts
-        if not facts["preprocess"]:
-            image = resized(image, facts["height"], facts["width"], facts["resize"])
-        if facts["input"] == "float":
-            image = (image - np.array(facts["mean"], np.float32)) / np.array(facts["deviation"], np.float32)
-        else:
-            image = np.floor(image + np.float32(0.5)).astype(np.uint8)
-        return np.ascontiguousarray(image.transpose(2, 0, 1)) if facts["layout"] == "nchw" else image
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Detect objects in images with TensorRT 8.5 or later and the engine beside this file.
 
-    python3 detect.py photo.jpg another.jpg
-    python3 detect.py photo.jpg --threshold 0.5 --draw drawn    with pictures of what was found, in drawn/
-    python3 detect.py *.jpg --json > found.jsonl                for programs: an object a line; boxes are x, y, width
-                                                                and height in pixels
+    .venv/bin/python detect.py photo.jpg another.jpg
+    .venv/bin/python detect.py photo.jpg --threshold 0.5 --draw drawn     with pictures of what was found, in drawn/
+    .venv/bin/python detect.py *.jpg --json > found.jsonl                 for programs: an object a line; boxes are x,
+                                                                          y, width and height in pixels
 
 Needs numpy, pillow, cuda-python and TensorRT's own Python package; README.md has the command that builds the engine.
 The categories, and what to do with images and outputs, are in model.json. Written by TensorRT's documentation, and
@@ -13,12 +13,11 @@ not yet run on such a device by those who wrote it.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
-from common import inside, main, resized
-from engine import load
+from common import inside, main
+from engine import context_of, description, load, require
+from pixels import prepared
 
 try:
     import numpy as np
@@ -30,7 +29,7 @@ try:
     except ImportError:  # cuda-python before 11.8.4 and 12.6.1
         from cuda import cudart as cuda
 except ImportError as error:
-    sys.exit(f"detect.py: {error}; README.md says what to install")
+    sys.exit(f"detect.py: {error}; README.md says what to install; then: .venv/bin/python detect.py")
 
 INPUT = "image"
 SUFFIX = ".engine"
@@ -45,17 +44,18 @@ class Detector:
         pass
 
     def __init__(self, options: argparse.Namespace):
-        self.facts = json.loads(Path(__file__).with_name("model.json").read_text(encoding="utf-8"))
+        self.facts = description()
         self.labels = self.facts["labels"]
         self.engine = load(options.model)
-        self.context = self.engine.create_execution_context()
+        self.context = context_of(self.engine)
         size = (self.facts["height"], self.facts["width"])
-        self.context.set_input_shape(INPUT, (1, 3, *size) if self.facts["layout"] == "nchw" else (1, *size, 3))
+        shape = (1, 3, *size) if self.facts["layout"] == "nchw" else (1, *size, 3)
+        require(self.context.set_input_shape(INPUT, shape), f"built it for other images than {shape}")
         names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
         self.host = {name: self.array(name) for name in names}
         self.device = {name: checked(cuda.cudaMalloc(array.nbytes)) for name, array in self.host.items()}
         for name, address in self.device.items():
-            self.context.set_tensor_address(name, int(address))
+            require(self.context.set_tensor_address(name, int(address)), f"takes no memory for {name}")
 
     def array(self, name: str) -> np.ndarray:
         """Room for an input or output, of a batch of one."""
@@ -73,26 +73,15 @@ class Detector:
           Boxes float32 [n, 4], ymin, xmin, ymax, xmax, 0..1; classes int [n], 1 is the first label; scores float32 [n].
         """
         host = self.host[INPUT]
-        host[0] = self.prepared(image)
+        host[0] = prepared(image, self.facts)
         there, back = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice, cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         checked(cuda.cudaMemcpy(self.device[INPUT], host.ctypes.data, host.nbytes, there))
-        if not self.context.execute_async_v3(0):  # in CUDA's default stream
-            sys.exit("detect.py: TensorRT could not run the engine")
+        require(self.context.execute_async_v3(0), "could not run the engine")  # in CUDA's default stream
         checked(cuda.cudaDeviceSynchronize())
         for name, host in self.host.items():
             if name != INPUT:
                 checked(cuda.cudaMemcpy(host.ctypes.data, self.device[name], host.nbytes, back))
         return found(self.host)
-
-    def prepared(self, image: np.ndarray) -> np.ndarray:
-        """What the input takes for an image: of the network's size, normalised if it is one in floating point."""
-        facts = self.facts
-        image = resized(image, facts["height"], facts["width"], facts["resize"])
-        if facts["input"] == "float":
-            image = (image - np.array(facts["mean"], np.float32)) / np.array(facts["deviation"], np.float32)
-        else:
-            image = np.floor(image + np.float32(0.5)).astype(np.uint8)
-        return image.transpose(2, 0, 1) if facts["layout"] == "nchw" else image
 
 
 def checked(answer: tuple) -> object:

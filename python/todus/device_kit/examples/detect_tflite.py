@@ -1,9 +1,9 @@
 """Detect objects in images with the TensorFlow Lite model beside this file.
 
-    python detect.py photo.jpg another.jpg
-    python detect.py photo.jpg --threshold 0.5 --draw drawn     with pictures of what was found, in drawn/
-    python detect.py *.jpg --json > found.jsonl                 for programs: an object a line; boxes are x, y, width
-                                                                and height in pixels
+    .venv/bin/python detect.py photo.jpg another.jpg
+    .venv/bin/python detect.py photo.jpg --threshold 0.5 --draw drawn     with pictures of what was found, in drawn/
+    .venv/bin/python detect.py *.jpg --json > found.jsonl                 for programs: an object a line; boxes are x,
+                                                                          y, width and height in pixels
 
 Needs numpy, pillow and ai-edge-litert (requirements.txt), nothing else. The categories, and what to do with images and
 outputs, are told by the model file itself, which is a zip archive, too.
@@ -17,8 +17,9 @@ import json
 import os
 import sys
 import zipfile
+from pathlib import Path
 
-from common import inside, main, resized
+from common import count, inside, main, needed, resized
 from suppression import suppressed
 
 try:
@@ -26,8 +27,10 @@ try:
     from ai_edge_litert.interpreter import Interpreter
     from PIL import Image, ImageDraw, ImageFont, ImageOps  # noqa: F401  (common.py's)
 except ImportError as error:
-    sys.exit(f"detect.py: {error}; run: pip install -r requirements.txt")
+    sys.exit(f"detect.py: {error}; README.md says what to install; then: .venv/bin/python detect.py")
 
+NEEDED = ("labels", "height", "width", "resize", "mean", "deviation", "suppression", "box_scales")
+NEEDED += ("score_threshold", "iou_threshold", "max_per_class", "max_detections")
 SUFFIX = ".tflite"
 REMEDY = "copy it there, or name one with --model"
 
@@ -37,14 +40,16 @@ class Detector:
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: as many as there are cores")
+        cores = os.cpu_count() or 1
+        text = "default: as many as there are cores; a model that suppresses each class by itself has always one"
+        parser.add_argument("--threads", type=count, default=cores, help=text)
 
     def __init__(self, options: argparse.Namespace):
-        with zipfile.ZipFile(options.model) as archive:
-            self.facts = json.loads(archive.read("detector.json").decode("utf-8"))
-            has_heads = self.facts["suppression"] == "none"
-            self.anchors = np.load(io.BytesIO(archive.read("anchors.npy"))) if has_heads else None
-        self.labels = self.facts["labels"]
+        files = appended(options.model)
+        self.facts = needed(json.loads(files.get("detector.json", b"{}").decode("utf-8")), NEEDED)
+        has_heads = self.facts["suppression"] == "none"
+        self.anchors = np.load(io.BytesIO(needed(files, ("anchors.npy",))["anchors.npy"])) if has_heads else None
+        self.labels, self.least = self.facts["labels"], options.threshold
         # TensorFlow Lite, when it suppresses each class by itself in N threads, leaves out class number N.
         threads = 1 if self.facts["suppression"] == "regular" else options.threads
         self.interpreter = Interpreter(model_path=str(options.model), num_threads=threads)
@@ -67,7 +72,8 @@ class Detector:
         if self.anchors is not None:
             encodings, scores = outputs
             boxes = decoded(encodings[0], self.anchors, self.facts["box_scales"])
-            return suppressed(boxes, scores[0, :, -len(self.labels) :], self.facts)  # the background, if any, is first
+            scores = scores[0, :, -len(self.labels) :]  # the background, if any, is first
+            return suppressed(boxes, scores, self.facts, self.least)
         boxes, classes, scores, count = outputs
         there = slice(int(count[0]))  # what lies beyond means nothing
         return inside(boxes[0, there], classes[0, there].astype(int) + 1, scores[0, there])
@@ -91,6 +97,14 @@ class Detector:
         values = self.interpreter.get_tensor(details["index"]).astype(np.float32)
         scale, zero_point = details["quantization"]
         return (values - np.float32(zero_point)) * np.float32(scale) if scale else values
+
+
+def appended(model: Path) -> dict:
+    """The files that Todus appends to a model, by their names."""
+    if not zipfile.is_zipfile(str(model)):
+        return {}
+    with zipfile.ZipFile(str(model)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def decoded(encodings: np.ndarray, anchors: np.ndarray, scales: list) -> np.ndarray:

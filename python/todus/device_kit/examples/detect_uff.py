@@ -1,9 +1,9 @@
-"""Detect objects in images with TensorRT 5 to 8 and the engine beside this file, which was built of a .uff file.
+"""Detect objects in images with TensorRT 5.1 to 8 and the engine beside this file, which was built of a .uff file.
 
-    python3 detect.py photo.jpg another.jpg
-    python3 detect.py photo.jpg --threshold 0.5 --draw drawn    with pictures of what was found, in drawn/
-    python3 detect.py *.jpg --json > found.jsonl                for programs: an object a line; boxes are x, y, width
-                                                                and height in pixels
+    .venv/bin/python detect.py photo.jpg another.jpg
+    .venv/bin/python detect.py photo.jpg --threshold 0.5 --draw drawn     with pictures of what was found, in drawn/
+    .venv/bin/python detect.py *.jpg --json > found.jsonl                 for programs: an object a line; boxes are x,
+                                                                          y, width and height in pixels
 
 Needs numpy, pillow, pycuda and TensorRT's own Python package; README.md has the command that builds the engine. Runs
 on Python 3.6, as JetPack 4 has it. The categories, and what to do with images and outputs, are in model.json. Written
@@ -12,12 +12,11 @@ by TensorRT's documentation, and not yet run on such a device by those who wrote
 
 import argparse
 import ctypes
-import json
 import sys
-from pathlib import Path
 
-from common import inside, main, resized
-from engine import load
+from common import inside, main
+from engine import context_of, description, load, require
+from pixels import prepared
 
 try:
     import numpy as np
@@ -26,7 +25,7 @@ try:
     import tensorrt
     from PIL import Image, ImageDraw, ImageFont, ImageOps  # noqa: F401  (common.py's)
 except ImportError as error:
-    sys.exit(f"detect.py: {error}; README.md says what to install")
+    sys.exit(f"detect.py: {error}; README.md says what to install; then: .venv/bin/python detect.py")
 
 SUFFIX = ".engine"
 REMEDY = "build it as README.md says, or name one with --model"
@@ -37,15 +36,15 @@ class Detector:
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--plugin", metavar="FILE.so", help="a library to load first, as trtexec --plugins= takes")
+        parser.add_argument("--plugin", metavar="FILE.so", help="a library of plugins to load first")
 
     def __init__(self, options: argparse.Namespace):
-        self.facts = json.loads(Path(__file__).with_name("model.json").read_text(encoding="utf-8"))
+        self.facts = description()
         self.labels = self.facts["labels"]
         if options.plugin:
             ctypes.CDLL(options.plugin)
         self.engine = load(options.model)
-        self.context = self.engine.create_execution_context()
+        self.context = context_of(self.engine)
         self.host = [self.array(i) for i in range(self.engine.num_bindings)]
         self.device = [cuda.mem_alloc(array.nbytes) for array in self.host]
 
@@ -63,24 +62,16 @@ class Detector:
         Returns:
           Boxes float32 [n, 4], ymin, xmin, ymax, xmax, 0..1; classes int [n], 1 is the first label; scores float32 [n].
         """
-        pixels = resized(image, self.facts["height"], self.facts["width"], self.facts["resize"])
         is_input = [self.engine.binding_is_input(i) for i in range(len(self.host))]
         place = is_input.index(True)
-        self.host[place][:] = prepared(pixels, self.facts)
+        self.host[place][:] = prepared(image, self.facts)
         cuda.memcpy_htod(self.device[place], self.host[place])
-        if not self.context.execute(1, [int(memory) for memory in self.device]):
-            sys.exit("detect.py: TensorRT could not run the engine")
+        require(self.context.execute(1, [int(memory) for memory in self.device]), "could not run the engine")
         outputs = [i for i in range(len(self.host)) if not is_input[i]]
         for i in outputs:
             cuda.memcpy_dtoh(self.host[i], self.device[i])
         detections = max((self.host[i] for i in outputs), key=np.size)  # the other output is how many there are
         return found(detections)
-
-
-def prepared(pixels: np.ndarray, facts: dict) -> np.ndarray:
-    """What the input takes for pixels of 0..255: normalised, channels first."""
-    normalised = (pixels - np.array(facts["mean"], np.float32)) / np.array(facts["deviation"], np.float32)
-    return normalised.transpose(2, 0, 1)
 
 
 def found(detections: np.ndarray) -> tuple:

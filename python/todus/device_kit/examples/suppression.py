@@ -4,18 +4,20 @@ import numpy as np
 from common import inside
 
 
-def suppressed(boxes: np.ndarray, scores: np.ndarray, facts: dict) -> tuple:
+def suppressed(boxes: np.ndarray, scores: np.ndarray, facts: dict, least: float = 0) -> tuple:
     """The best boxes, without those that overlap a better one of their class too much: greedy non-maximum suppression.
 
     Args:
       boxes: float32 [anchors, 4], ymin, xmin, ymax, xmax.
       scores: float32 [anchors, classes], without the background.
       facts: score_threshold, iou_threshold, max_per_class, max_detections.
+      least: lower scores are not asked for. They never suppress a better one, and are most of the work.
     """
     anchors, classes = [], []
     for number in range(scores.shape[1]):
         of_class = scores[:, number]
-        waiting = np.flatnonzero(of_class > np.float32(facts["score_threshold"]))
+        is_good = (of_class > np.float32(facts["score_threshold"])) & (of_class >= np.float32(least))
+        waiting = np.flatnonzero(is_good)
         waiting = waiting[np.argsort(-of_class[waiting], kind="mergesort")]
         for _ in range(facts["max_per_class"]):
             if not len(waiting):
