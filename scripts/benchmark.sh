@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Put the formats of the model's newest checkpoint, or of CHECKPOINT, side by side: all, or those that GRAPH names.
+# Put the formats of the model's newest checkpoint, or of CHECKPOINT, side by side: all, or those that GRAPH names, such
+# as "exported int8".
 source "$(dirname "${BASH_SOURCE[0]}")/util.sh"
 set_up environment
 

@@ -7,6 +7,7 @@ model/NAME/{pretrained,training,eval,inference-graph,detected}/
 model/NAME/NAME.{tflite,onnx,uff}   the model for a device
 model/NAME/device-kit-FORMAT/       a folder to copy to a device
 model/NAME/benchmark.{json,md,png}  its formats side by side
+model/NAME/benchmark/               what that has made to measure, in model/NAME/benchmark/NAME/ as in model/NAME/
 """
 
 from __future__ import annotations
@@ -285,18 +286,28 @@ class Model:
         return self.folder / "benchmark.png"
 
     @property
+    def benchmark(self) -> Path:
+        """What a benchmark has made to measure it; not the user's, and made again at need."""
+        return self.folder / "benchmark"
+
+    @property
     def benchmark_pretrained(self) -> Path:
-        """The pretrained model as a benchmark exports it, to compare with; not the user's, and made again at need."""
-        return self.folder / "benchmark" / "pretrained"
+        """The pretrained model as a benchmark exports it, to compare with."""
+        return self.benchmark / "pretrained"
 
     @property
     def benchmark_pretrained_graph(self) -> Path:
         return self.benchmark_pretrained / FROZEN_GRAPH
 
     @property
-    def benchmark_pretrained_source(self) -> Path:
-        """What it was exported from."""
-        return self.benchmark_pretrained / "exported-from.json"
+    def benchmark_shadow(self) -> Model:
+        """The model once more, with links to its pretrained/ and training/: what is made of these goes there."""
+        return Model(self.benchmark / self.name)
+
+    @property
+    def benchmark_made(self) -> Path:
+        """What a benchmark has made, and of what. Where it names something, that is whole."""
+        return self.benchmark / "made.json"
 
 
 def _in_a_file_name(graph: str) -> str:

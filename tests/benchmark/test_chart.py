@@ -12,10 +12,9 @@ from PIL import Image
 
 from todus import files
 from todus.benchmark import chart, formats, labelling
-from todus.benchmark.accuracy import Accuracy
 from todus.benchmark.figures import Figures
 from todus.benchmark.making import Made
-from todus.benchmark.row import Row
+from todus.benchmark.rows import Accuracy, Row
 
 
 def rows(folder: Path, times: list[float], precision: float | None = 0.74) -> list[Row]:

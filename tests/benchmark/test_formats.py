@@ -1,10 +1,13 @@
-"""Which formats GRAPH names, and in which order they take turns; reasons in few words."""
+"""Which formats GRAPH names, and in which order they and the images take turns; reasons in few words."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from todus.benchmark import formats, reasons, timing
+from todus.benchmark import benchmark, formats, timing
+from todus.bridge.graph_mode import tf
 from todus.errors import UserError
 
 NAMES = ["pretrained", "exported", "saved-model", "float32", "float16", "dynamic", "int8", "uint8", "onnx", "uff"]
@@ -33,6 +36,21 @@ def test_from_every_place_either_half_comes_first_as_often(names: str):
     assert seen == [(place, first) for place in range(len(names)) for first in (False, True)]
 
 
+def test_the_first_images_are_from_all_over_the_set_and_the_same_each_time():
+    images = [Path(f"{number:04d}.jpg") for number in range(1000)]
+    timed = benchmark.to_time(images)
+    assert timed == benchmark.to_time(images)
+    assert sorted(timed) == images[::10]
+    thirds = {int(image.stem) * 3 // 1000 for image in timed[: timing.FEWEST_ROUNDS // 3]}
+    assert thirds == {0, 1, 2}
+
+
+def test_what_a_runtime_refuses_is_a_reason_and_a_full_disk_or_a_bug_is_none():
+    of_a_row = (UserError("no"), ValueError("no"), tf.errors.InvalidArgumentError(None, None, "no"))
+    assert all(isinstance(error, formats.failures()) for error in of_a_row)
+    assert not any(isinstance(error, formats.failures()) for error in (OSError(28, "full"), KeyError("bug")))
+
+
 @pytest.mark.parametrize(
     ("error", "whole", "few"),
     [
@@ -52,4 +70,4 @@ def test_from_every_place_either_half_comes_first_as_often(names: str):
     ],
 )
 def test_reasons(error: Exception, whole: str, few: str):
-    assert (reasons.of(error), reasons.short(whole)) == (whole, few)
+    assert (formats.reason(error), formats.in_few_words(whole)) == (whole, few)

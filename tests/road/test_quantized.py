@@ -69,3 +69,18 @@ def test_it_is_evaluated_trained_and_exported_with_rounding(quantized):
     assert len(followed) == 2 * LAYERS, "the averages go on from what was measured"
     frozen = tf.GraphDef.FromString(model.frozen_graph.read_bytes())
     assert [node.op for node in frozen.node].count("FakeQuantWithMinMaxVars") == 2 * LAYERS
+
+
+def test_a_benchmark_has_8_bits_and_no_uff_and_measures_what_the_checkpoint_lacks(quantized, prepared):
+    home, _ = quantized
+    model = home.model(NAME)
+    prefix = checkpoint.at_step(model.training, 7)
+    checkpoint.write(prefix, checkpoint.read(checkpoint.at_step(prepared.model(NAME).training, 0)))
+    result = run_verb("benchmark", home, MODEL=NAME, GRAPH="uint8 uff", THREADS="1")
+    assert result.returncode == 0, result.stderr
+    assert "measuring the ranges of activations of model.ckpt-7" in result.stdout
+    assert len([name for name in checkpoint.shapes(prefix) if name.endswith("act_quant/max")]) == LAYERS
+    uint8, uff = (line for line in result.stdout.splitlines() if line.startswith(("| TFLite uint8", "| UFF")))
+    assert float(uint8.split("|")[6]) > 0, "milliseconds"
+    assert uff.startswith("| UFF (UFF cannot have fake quantization")
+    assert "which makes another model of it" in result.stdout

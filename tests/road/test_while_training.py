@@ -12,7 +12,7 @@ import pytest
 from support import NAME, failed_in_one_line, run_verb
 from todus import checkpoint, layout
 from todus.errors import UserError
-from todus.evaluation import evaluate, graphs, while_training
+from todus.evaluation import evaluate, graphs, validation_set, while_training
 from todus.training import train
 from todus.training.options import Every, Options
 from todus.training.validating import best, evaluations
@@ -88,7 +88,7 @@ def test_a_subset_is_spread_over_all_images_and_always_the_same(prepared: layout
     assert while_training.images(model, 5) == five
     assert while_training.images(model, 10**6).images == whole.images
     assert while_training.ground_truth(model, five) != while_training.ground_truth(model, whole)
-    assert while_training.spread(range(4), 4) == [0, 1, 2, 3]
+    assert validation_set.spread(range(4), 4) == [0, 1, 2, 3]
 
 
 def test_images_that_are_missing_are_told_before_anything_is_built(home: layout.Home) -> None:

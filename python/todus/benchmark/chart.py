@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from todus import files, picture
 from todus.benchmark import formats, labelling
-from todus.benchmark.row import Row
+from todus.benchmark.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,8 +1,9 @@
-"""What timings say: medians, and how much faster one format is than another. Pure functions of numbers."""
+"""What timings say: medians, how much faster one format is than another, and whether fewer categories made it faster.
+Pure functions of numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from todus.benchmark.timing import Timings
 
 RESAMPLES = 2000
 CONFIDENCE = 95  # percent
+LITTLE = 1.05  # a speed that is less is told as little
 RESTLESS = 2.0  # times the fastest tenth that p95 is where the machine does other things, too
 
 
@@ -74,3 +76,83 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     outside = (100 - CONFIDENCE) / 2
     low, high = np.percentile(np.median(values[rows], axis=1), [outside, 100 - outside])
     return float(low), float(high)
+
+
+def conclusion(
+    classes: tuple[int, int],
+    quantized: tuple[bool, bool],
+    pretrained: Figures | None,
+    limited: Figures | None,
+    others: Mapping[str, Figures],
+) -> str:
+    """Did fewer categories make it faster? In a few sentences.
+
+    Args:
+      classes: that the pretrained and the limited model score.
+      quantized: whether the one and the other graph have fake quantization.
+      pretrained, limited: of the two frozen graphs; None where one could not be timed.
+      others: of the limited model's other formats, by what the table calls them.
+
+    Returns:
+      "" where there is nothing to compare.
+    """
+    if pretrained is None or limited is None or limited.speed is None:
+        return ""
+    said = [_answer(classes, pretrained, limited, limited.speed)]
+    if quantized[0] != quantized[1]:
+        which = ("pretrained", "limited") if quantized[0] else ("limited", "pretrained")
+        said.append(
+            "That is not the doing of the categories alone: the {} graph has fake quantization, the {} one has "
+            "none.".format(*which)
+        )
+    return " ".join(filter(None, (*said, _fastest(limited.speed, others))))
+
+
+def _answer(classes: tuple[int, int], pretrained: Figures, limited: Figures, speed: Speed) -> str:
+    if classes[0] == classes[1]:
+        return f"No categories were cut: both frozen graphs have {classes[0]} classes."
+    before, after = f"{pretrained.median:.1f}", f"{limited.median:.1f}"
+    times = f"{speed.ratio:.2f} x, {CONFIDENCE} % interval {speed.low:.2f}-{speed.high:.2f}"
+    parts = _parts(pretrained, limited)
+    cut = f"{classes[0]} -> {classes[1]} classes"
+    question = "Did fewer categories make it faster?"
+    if speed.low <= 1 <= speed.high:
+        return f"{question} Not measurably: with {cut} an image takes {after} ms instead of {before} ({times}){parts}."
+    answer = ("Yes, a little" if speed.ratio < LITTLE else "Yes") if speed.ratio > 1 else "No, it is slower"
+    return f"{question} {answer}: {cut} took an image from {before} to {after} ms ({times}){parts}."
+
+
+def _parts(pretrained: Figures, limited: Figures) -> str:
+    """Where the time went."""
+    if None in (pretrained.heads, pretrained.post_processing, limited.heads, limited.post_processing):
+        return ""
+    return (
+        f": post-processing from {pretrained.post_processing:.1f} to {limited.post_processing:.1f} ms, "
+        f"backbone and head from {pretrained.heads:.1f} to {limited.heads:.1f}"
+    )
+
+
+def _fastest(limited: Speed, others: Mapping[str, Figures]) -> str:
+    """What another format brings, if that is more: the one that is surely fast, and those that may be as fast."""
+    timed = {title: figures for title, figures in others.items() if figures.speed is not None}
+    if not timed:
+        return ""
+    least = max(figures.speed.low for figures in timed.values())
+    if least <= limited.high:
+        return "No other format here is measurably faster."
+    fastest = sorted(
+        (title for title, figures in timed.items() if figures.speed.high >= least),
+        key=lambda title: -timed[title].speed.low,
+    )
+    first = timed[fastest[0]]
+    if len(fastest) == 1:
+        return f"The fastest format here is {fastest[0]}: {first.median:.1f} ms, {first.speed.ratio:.1f} x."
+    names = f"{', '.join(fastest[:-1])} and {fastest[-1]}"
+    milliseconds = _range([timed[title].median for title in fastest])
+    times = _range([timed[title].speed.ratio for title in fastest])
+    return f"The fastest formats here, by as much as can be told, are {names}: {milliseconds} ms, {times} x."
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low}-{high}"

@@ -1,4 +1,4 @@
-"""Find the file of every format, or make it first, as its own verb makes it and where that puts it."""
+"""Make the file of every format, as its own verb makes it, in the model's shadow."""
 
 from __future__ import annotations
 
@@ -7,123 +7,131 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
-from todus import files, progress
-from todus.benchmark import formats, onnx_file, pretrained_graph, reasons
+from todus import command, files, progress
+from todus.benchmark import formats, pretrained_graph, shadow
 from todus.benchmark.formats import Format
-from todus.benchmark.tflite_files import TFLiteFiles
-from todus.benchmark.wanted import Wanted
+from todus.benchmark.shadow import Shadow
 from todus.bridge import pipeline as pipelines
-from todus.coco import label_map, labels
-from todus.converting import tflite, tflite_file, uff
+from todus.converting import onnx, tflite, tflite_source, uff
+from todus.converting.tflite_source import Source
 from todus.errors import UserError
-from todus.exporting import inference_graph
-from todus.exporting.tflite_facts import NONE, REGULAR
+from todus.exporting import inference_graph, tflite_graph
 from todus.zoo import pipeline as zoo_pipeline
+
+SIZE_ONLY = "size only: TensorRT alone runs it"
 
 
 @dataclass(frozen=True)
 class Made:
-    """A format's file (or folder), or the reason why it cannot be measured.
-
-    note: what to know of it.
-    """
+    """A format's file (or folder), or the reason why it cannot be measured."""
 
     format: Format
     path: Path | None = None
     reason: str = ""
-    note: str = ""
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         """Bytes."""
-        return files.size_on_disk(self.path) if self.path and self.path.exists() else None
+        return files.size_on_disk(self.path) if self.path else None
 
 
-def make_all(wanted: Wanted, chosen: Sequence[Format]) -> list[Made]:
+def make_all(of: Shadow, chosen: Sequence[Format]) -> list[Made]:
     """The limited model is exported in any case: its weights are counted in the export.
 
     Raises:
       UserError, WorldError: it cannot be exported.
     """
-    _export(wanted)
-    makers = _makers(wanted)
-    return [_attempt(one, makers[one.name]) for one in chosen]
+    maker = _Maker(of)
+    maker.exported()
+    return [_attempt(one, maker.of(one)) for one in chosen]
 
 
-def _attempt(one: Format, make: Callable[[], Made]) -> Made:
+def _attempt(one: Format, make: Callable[[], Path]) -> Made:
     try:
-        return make()
-    except Exception as error:  # of whatever kind: it is this row's, and the others stand
-        reason = reasons.of(error)
-        progress.say(f"no {one.title}: {reasons.short(reason)}")
+        return Made(one, make(), SIZE_ONLY if one.name == formats.UFF else "")
+    except formats.failures() as error:
+        reason = formats.reason(error)
+        progress.say(f"no {one.title}: {formats.in_few_words(reason)}")
         return Made(one, reason=reason)
 
 
-def _makers(wanted: Wanted) -> dict[str, Callable[[], Made]]:
-    model, by_name = wanted.model, {one.name: one for one in formats.FORMATS}
-    of_tflite = TFLiteFiles(wanted)
-    return {
-        formats.PRETRAINED: lambda: _pretrained(wanted, by_name[formats.PRETRAINED]),
-        formats.EXPORTED: lambda: Made(by_name[formats.EXPORTED], model.frozen_graph),
-        formats.SAVED_MODEL: lambda: Made(by_name[formats.SAVED_MODEL], model.saved_model),
-        **{kind: lambda kind=kind: _tflite(of_tflite, by_name[kind]) for kind in tflite.KINDS},
-        formats.ONNX: lambda: _onnx(wanted, by_name[formats.ONNX]),
-        formats.UFF: lambda: _uff(wanted, by_name[formats.UFF]),
-    }
+class _Maker:
+    """Messages name the model itself: a verb that mends something is to be run for that."""
 
+    def __init__(self, of: Shadow):
+        self.shadow, self.model, self.copy = of, of.model, of.copy
 
-def _export(wanted: Wanted) -> None:
-    if not inference_graph.is_current(wanted.model, wanted.prefix):
-        with _making(wanted.model.inference_graph):
-            inference_graph.export(wanted.model, wanted.checkpoint_name)
+    def of(self, one: Format) -> Callable[[], Path]:
+        return {
+            formats.PRETRAINED: self.pretrained,
+            formats.EXPORTED: self.exported,
+            formats.SAVED_MODEL: lambda: self.copy.saved_model,
+            formats.ONNX: self.onnx,
+            formats.UFF: self.uff,
+        }.get(one.name, partial(self.tflite, one.name))
 
+    def exported(self) -> Path:
+        export = partial(inference_graph.export, self.copy, self.shadow.checkpoint)
+        self._make(formats.EXPORTED, self.copy.inference_graph, export)
+        return self.copy.frozen_graph
 
-def _pretrained(wanted: Wanted, one: Format) -> Made:
-    source = pretrained_graph.source(wanted.model)
-    if not pretrained_graph.is_current(wanted.model, source):
-        with _making(wanted.model.benchmark_pretrained):
-            pretrained_graph.export(wanted.model, source)
-    return Made(one, wanted.model.benchmark_pretrained_graph)
+    def pretrained(self) -> Path:
+        place = self.model.benchmark_pretrained
+        self._make(formats.PRETRAINED, place, partial(pretrained_graph.export, self.model))
+        return self.model.benchmark_pretrained_graph
 
+    def tflite(self, kind: str) -> Path:
+        self._require_ranges(kind)
+        place = self.copy.other_tflite(kind)
 
-def _tflite(of_tflite: TFLiteFiles, one: Format) -> Made:
-    place = of_tflite.place_of(one.name)
-    if not of_tflite.is_current(place):
+        def convert() -> None:
+            images = self._representative_images if kind == "int8" else []
+            tflite.convert_to(place, kind, self._source, images, tflite.validation_image(self.model, self._source))
+
+        return self._make(kind, place, convert)
+
+    def onnx(self) -> Path:
+        return self._make(formats.ONNX, self.copy.onnx, partial(onnx.convert, self.copy, "", self.shadow.checkpoint))
+
+    def uff(self) -> Path:
+        if self._is_quantized:
+            remedy = f"{command.for_model('model', self.model)} QUANTIZE=0, which makes another model of it"
+            raise UserError(f"UFF cannot have fake quantization; for one without: {remedy}")
+        return self._make(formats.UFF, self.copy.uff, partial(uff.convert, self.copy, "exported"))
+
+    def _make(self, product: str, place: Path, make: Callable[[], object]) -> Path:
+        if not (self.shadow.has(product) and place.exists()):
+            shadow.remove(place)  # what a killed run has left
+            with _making(place):
+                make()
+            self.shadow.note(product)
+        return place
+
+    def _require_ranges(self, kind: str) -> None:
+        if kind == "uint8" and not self._is_quantized:
+            reconfigured = f"{command.for_model('model', self.model)} QUANTIZE=1, which reconfigures the model"
+            raise UserError(f"needs QUANTIZE=1; for that: {reconfigured}, then make train benchmark")
+        if not self.shadow.has(kind):
+            tflite.require_ranges(self._source, [kind], self.model)
+
+    @cached_property
+    def _is_quantized(self) -> bool:
+        return zoo_pipeline.is_quantized(pipelines.load(self.model.pipeline))
+
+    @cached_property
+    def _source(self) -> Source:
+        """What is converted for TensorFlow Lite."""
+        export = partial(tflite_graph.export, self.copy, self.shadow.checkpoint)
+        self._make("tflite-graph", self.copy.tflite_graph, export)
         with _quietly():
-            of_tflite.require(one.name)
-        with _making(place):
-            of_tflite.make(one.name, place)
-    suppression = tflite_file.facts_in(place).suppression
-    if suppression == NONE:
-        return Made(one, place, "raw heads (POSTPROCESS=0); export with POSTPROCESS=1")
-    return Made(one, place, note="NMS=regular has to run with one thread, and does" if suppression == REGULAR else "")
+            return tflite_source.exported_source(self.copy)
 
-
-def _onnx(wanted: Wanted, one: Format) -> Made:
-    if not onnx_file.is_current(wanted):
-        with _making(wanted.model.onnx):
-            onnx_file.make(wanted)
-    return Made(one, wanted.model.onnx)
-
-
-def _uff(wanted: Wanted, one: Format) -> Made:
-    """Only TensorRT runs it. A file does not tell what it was made of: one that is there is taken as it is."""
-    model, note = wanted.model, ""
-    if not model.uff.is_file():
-        if zoo_pipeline.is_quantized(pipelines.load(model.pipeline)):
-            raise UserError("has no fake quantization; prepare and train with QUANTIZE=0")
-        with _making(model.uff):
-            source = uff.choose(model, "exported")
-            content = uff.by_pipeline(source, uff.DEFAULT, None)
-            uff.checked(content)
-            uff.write(model, content, None, source.categories)
-    elif model.uff.stat().st_mtime < model.export_source.stat().st_mtime:
-        note = f"{model.uff.name} is older than the export, of which it need not be"
-    if not model.converted_labels.is_file() or labels.read(model.converted_labels) != label_map.read(model.label_map):
-        raise UserError(f"{model.converted_labels.name} beside {model.uff.name} is for others; move both away")
-    return Made(one, model.uff, "size only: TensorRT alone runs it", note)
+    @cached_property
+    def _representative_images(self) -> list:
+        return tflite.representative_images(self.model, self._source)
 
 
 @contextlib.contextmanager

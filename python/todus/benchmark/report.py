@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from todus import files, markdown
-from todus.benchmark import chart, notes, reasons
+from todus.benchmark import chart, figures, formats
 from todus.benchmark.conditions import Conditions
-from todus.benchmark.row import Row
-from todus.evaluation import origin
+from todus.benchmark.rows import Row
+from todus.evaluation import evaluate, origin, report
 from todus.layout import Model
 from todus.markdown import percent
 
@@ -18,14 +19,16 @@ VERSION = 1  # of benchmark.json
 HEAD = ("format", "MB", "parameters", "AP", "AP50", "ms", "p95", "backbone + head", "post-processing", "speed")
 NOTHING = "\u2013"
 FEW = 4  # categories that fit in a title
+_TIMES = ("median", "p95", "heads", "post_processing")
 
 
-def write(model: Model, rows: Sequence[Row], conditions: Conditions, sentence: str) -> None:
-    """Write all three, the JSON last."""
+def write(model: Model, rows: Sequence[Row], conditions: Conditions, sentence: str) -> list[Path]:
+    """Write all three, the JSON last; returns their paths. Without any AP there is no chart."""
     has_chart = chart.write(model.benchmark_chart, rows, title(model, conditions), machine_line(conditions))
     picture = f"\n![AP against milliseconds]({model.benchmark_chart.name})\n" if has_chart else ""
     files.write_text(model.benchmark_table, text(model, rows, conditions, sentence) + picture)
     files.write_json(model.benchmark_json, to_json(model, rows, conditions, sentence), indent=1)
+    return [*([model.benchmark_chart] if has_chart else []), model.benchmark_table, model.benchmark_json]
 
 
 def title(model: Model, conditions: Conditions) -> str:
@@ -46,7 +49,7 @@ def text(model: Model, rows: Sequence[Row], conditions: Conditions, sentence: st
     """benchmark.md."""
     parts = [f"# {title(model, conditions)}", machine_line(conditions), "\n".join(table(rows))]
     parts += [sentence] if sentence else []
-    parts.append("\n".join(f"- {note}" for note in notes.of(rows, conditions)))
+    parts.append("\n".join(f"- {note}" for note in notes(rows, conditions)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,7 +60,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 def _cells(row: Row) -> list[str]:
     found, accuracy, size = row.figures, row.accuracy, row.made.size
     return [
-        f"{row.title} ({reasons.short(row.reason)})" if row.reason else row.title,
+        f"{row.title} ({formats.in_few_words(row.reason)})" if row.reason else row.title,
         f"{size / 1e6:.2f}" if size is not None else NOTHING,
         f"{row.parameters / 1e6:.2f} M" if row.parameters else NOTHING,
         percent(accuracy.average_precision) if accuracy else NOTHING,
@@ -72,6 +75,76 @@ def _milliseconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
+def notes(rows: Sequence[Row], conditions: Conditions) -> list[str]:
+    """What to know of the figures."""
+    return [*definitions(rows, conditions), *particulars(rows, conditions)]
+
+
+def definitions(rows: Sequence[Row], conditions: Conditions) -> list[str]:
+    """What the columns are; the same each time."""
+    said = [
+        f"AP: {conditions.images} validation images of dataset {conditions.dataset}.",
+        f"ms: median over {conditions.rounds} rounds on {conditions.timed_images} images, from an image's pixels to "
+        "detections in memory, resizing included, reading not; all formats take turns. Speed: the median of the "
+        "ratios within each round.",
+        "In the timing OpenCV resizes images for TensorFlow Lite and ONNX, as most programs on devices do; for AP "
+        "TensorFlow's operation does, as in the frozen graph.",
+        "Backbone + head includes resizing. It ends at raw boxes and class scores, which TensorFlow Lite and ONNX have "
+        "scaled to 0..1 and ONNX has decoded by then. Post-processing is the rest of the same image and round.",
+        "Parameters: weights, biases and the four numbers of each channel of batch normalization, as exported.",
+    ]
+    if any(row.name == formats.PRETRAINED and row.figures for row in rows):
+        said.append(
+            "The pretrained model is exported from the zoo's checkpoint just as the limited one is, with the same "
+            "post-processing; the zoo's own frozen graph was written by an exporter of its year."
+        )
+    return said
+
+
+def particulars(rows: Sequence[Row], conditions: Conditions) -> list[str]:
+    """What is so of these files on this machine."""
+    said = _thresholds(rows)
+    restless = [row.title for row in rows if row.timings and figures.are_restless(row.timings)]
+    if restless:
+        said.append(
+            f"The times of {', '.join(restless)} vary by more than {figures.RESTLESS:g} times, as on a machine that "
+            "does other things, too: run it again when that is at rest, or with fewer THREADS."
+        )
+    if conditions.quantized[1]:
+        said.append("The limited graph has fake quantization, which TensorFlow computes besides the network.")
+    return said + [f"{', '.join(titles)}: {reason}." for reason, titles in by_reason(rows).items() if _is_cut(reason)]
+
+
+def _thresholds(rows: Sequence[Row]) -> list[str]:
+    """Of the files that drop scores that count, or may do so."""
+    dropping: dict[str, list[str]] = {}
+    for row in rows:
+        threshold = row.accuracy.score_threshold if row.accuracy else 0.0
+        if threshold is None:
+            dropping.setdefault("scores under a threshold that cannot be told", []).append(row.title)
+        elif threshold > evaluate.NOTEWORTHY_THRESHOLD:
+            dropping.setdefault(f"scores under {report.threshold(threshold)}", []).append(row.title)
+    return [
+        f"Dropped are {which} by {', '.join(titles)}: AP may read lower than that of make eval, which evaluates "
+        "checkpoints at 1e-8."
+        for which, titles in dropping.items()
+    ]
+
+
+def by_reason(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """The titles of those that have none of the figures, or not all, by the reason."""
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        if row.reason:
+            titles.setdefault(row.reason, []).append(row.title)
+    return titles
+
+
+def _is_cut(reason: str) -> bool:
+    """Whether the table has it in part only."""
+    return formats.in_few_words(reason) != reason
+
+
 def to_json(model: Model, rows: Sequence[Row], conditions: Conditions, sentence: str) -> dict[str, Any]:
     """benchmark.json: times in milliseconds, AP 0..1."""
     return {
@@ -79,7 +152,7 @@ def to_json(model: Model, rows: Sequence[Row], conditions: Conditions, sentence:
         "model": model.name,
         **asdict(conditions),
         "sentence": sentence,
-        "notes": notes.of(rows, conditions),
+        "notes": notes(rows, conditions),
         "rows": [_row(model, row) for row in rows],
     }
 
@@ -96,7 +169,8 @@ def _row(model: Model, row: Row) -> dict[str, Any]:
         "AP": accuracy.average_precision if accuracy else None,
         "AP50": accuracy.at_50 if accuracy else None,
         "score_threshold": accuracy.score_threshold if accuracy else None,
-        "ms": asdict(found) if found else None,
+        "ms": {part: getattr(found, part) for part in _TIMES} if found else None,
+        "speed": asdict(found.speed) if found and found.speed else None,
         "timings": {
             part: [round(1000 * seconds, 4) for seconds in getattr(row.timings, part)] if row.timings else []
             for part in ("whole", "heads")

@@ -31,7 +31,7 @@ class Timings:
 
 
 def measure(jobs: Mapping[str, Job], images: Sequence[Path]) -> dict[str, Timings | str]:
-    """Time every job on `images`, again and again if they are few.
+    """Time every job on `images`, again and again if they are few; only the first if rounds end early.
 
     Returns:
       By the jobs' names the timings, or the reason why there are none.
@@ -92,6 +92,7 @@ def _started(jobs: Mapping[str, Job]) -> Iterator[dict[str, Worker]]:
     try:
         for name, job in jobs.items():
             workers[name] = Worker(job)
+            workers[name].start()
         yield workers
     finally:
         for worker in workers.values():

@@ -24,6 +24,7 @@ from todus.exporting.tflite_facts import Facts
 from todus.progress import shown
 
 IDENTIFIER = b"TFL3"
+POST_PROCESS = "TFLite_Detection_PostProcess"
 FACTS_FILE, ANCHORS_FILE = "detector.json", "anchors.npy"
 _ALIGNMENT = 16  # bytes, of each buffer of weights, as the schema says
 _UNCHANGED = (2020, 1, 1, 0, 0, 0)  # the date of each appended file, so that equal input makes equal bytes
@@ -63,6 +64,20 @@ def packed(model: schema.ModelT, size: int) -> bytes:
     builder = _AlignedBuilder(size)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
+
+
+def without_post_processing(model: bytes) -> bytes | None:
+    """The same model, giving the box encodings and scores that TFLite_Detection_PostProcess takes; None without it."""
+    unpacked = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    graph = unpacked.subgraphs[0]
+    names = [unpacked.operatorCodes[operator.opcodeIndex].customCode for operator in graph.operators]
+    if POST_PROCESS.encode() not in names:
+        return None
+    last = names.index(POST_PROCESS.encode())
+    graph.outputs = graph.operators[last].inputs[:2]
+    graph.operators = graph.operators[:last]
+    unpacked.signatureDefs, unpacked.metadata = None, None
+    return packed(unpacked, len(model))
 
 
 class _AlignedBuilder(flatbuffers.Builder):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from todus.converting.normalisation import Normalisation
 from todus.converting.quiet import quiet
+from todus.converting.tflite_file import POST_PROCESS
 from todus.errors import UserError
 
-POST_PROCESS = "TFLite_Detection_PostProcess"
 _MEAN = _DEVIATION = (127.5, 127.5, 127.5)  # of most SSDs; for files that do not tell
+_SIGN = np.uint8(128)  # the bit that tells pixel - 128, int8, from pixel, uint8
 
 
 class Runner:
     """An interpreter; not to be used by two threads at once.
+
+    takes_pixels: whether the input's 256 steps are the 256 values of a pixel, so that there is nothing to compute.
 
     Args:
       mean, deviation: for each channel; a network in floating point takes (pixel - mean) / deviation.
@@ -28,12 +33,11 @@ class Runner:
     def __init__(
         self,
         model: bytes | Path,
-        mean: tuple[float, ...] | list[float] = _MEAN,
-        deviation: tuple[float, ...] | list[float] = _DEVIATION,
+        mean: Sequence[float] = _MEAN,
+        deviation: Sequence[float] = _DEVIATION,
         threads: int = 1,
         keeps_tensors: bool = False,
     ):
-        self._mean, self._deviation = (np.array(values, np.float32) for values in (mean, deviation))
         given = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         try:
             with quiet():
@@ -46,6 +50,8 @@ class Runner:
             raise UserError(f"TensorFlow Lite cannot run the model: {reason}; convert it anew") from None
         self.input = self._interpreter.get_input_details()[0]
         self.outputs = self._interpreter.get_output_details()
+        self._normalised = Normalisation(mean, deviation, self.input["shape"][-2])
+        self.takes_pixels = self._takes_pixels(mean, deviation)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -77,25 +83,23 @@ class Runner:
         return [self._read(output) for output in self.outputs]
 
     def stored(self, pixels: np.ndarray) -> np.ndarray:
-        """`pixels` as the input holds them: normalised, or of 8 bits where it is quantized."""
+        """`pixels`, float32 or uint8, as the input holds them: normalised, or of 8 bits where it is quantized."""
         scale, zero_point = self.input["quantization"]
         if not scale:
-            return ((pixels - self._mean) / self._deviation).astype(self.input["dtype"])
+            return self._normalised(pixels).astype(self.input["dtype"], copy=False)
         limits = np.iinfo(self.input["dtype"])
-        if self.takes_pixels:
-            steps = pixels + limits.min
-        else:
-            steps = (pixels - self._mean) / self._deviation / scale + zero_point
+        if self.takes_pixels and pixels.dtype == np.uint8:
+            return pixels if limits.min == 0 else (pixels ^ _SIGN).view(np.int8)
+        steps = pixels + limits.min if self.takes_pixels else self._normalised(pixels) / scale + zero_point
         return np.clip(np.floor(steps + 0.5), limits.min, limits.max).astype(limits.dtype)
 
-    @property
-    def takes_pixels(self) -> bool:
-        """Whether the input's 256 steps are the 256 values of a pixel, so that there is nothing to compute."""
+    def _takes_pixels(self, mean: Sequence[float], deviation: Sequence[float]) -> bool:
         scale, zero_point = self.input["quantization"]
         if not scale:
             return False
         limits = np.iinfo(self.input["dtype"])
-        black, white = ((value - self._mean) / self._deviation / scale + zero_point for value in (0, 255))
+        mean, deviation = (np.array(values, np.float32) for values in (mean, deviation))
+        black, white = ((value - mean) / deviation / scale + zero_point for value in (0, 255))
         return bool((np.abs(black - limits.min) < 1.5).all() and (np.abs(white - limits.max) < 1.5).all())
 
     def seen(self, pixels: np.ndarray) -> np.ndarray:

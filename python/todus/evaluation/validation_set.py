@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,3 +71,10 @@ def images_on_disk(annotations: dict, folder: Path, dataset: Dataset) -> list[tu
     if not images:
         raise UserError(f"dataset {dataset.name} has no validation images; make it with other CATEGORIES")
     return images
+
+
+def spread(items: Sequence, count: int | None) -> list:
+    """`count` of `items` at equal distances, in their order; all where there are no more, or with None."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]

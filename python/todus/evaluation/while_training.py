@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,14 +60,7 @@ def images(model: Model, count: int | None) -> ValidationSet:
       UserError: the dataset is not there or lacks validation images.
     """
     whole = validation_set.read(prepared.require(model, "val"))
-    return replace(whole, images=spread(whole.images, count))
-
-
-def spread(items: Sequence, count: int | None) -> list:
-    """`count` of `items` at equal distances, in their order; all where there are no more, or with None."""
-    if count is None or count >= len(items):
-        return list(items)
-    return [items[i * len(items) // count] for i in range(count)]
+    return replace(whole, images=validation_set.spread(whole.images, count))
 
 
 def ground_truth(model: Model, on: ValidationSet) -> str:

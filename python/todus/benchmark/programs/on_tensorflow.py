@@ -6,10 +6,11 @@ import numpy as np
 
 from todus.benchmark.programs import Job
 from todus.bridge.graph_mode import tf
+from todus.converting import frozen_graph
 from todus.converting.frozen_graph import FrozenGraph, inputs
 
 _IMAGE = "image_tensor"
-_OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
+_OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
 _POST_PROCESSING = "Postprocessor/"  # the scope of an SSD's. Source: object_detection/meta_architectures
 _LAYERS = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
 
@@ -23,14 +24,14 @@ class TensorFlowProgram:
             if job.path.is_dir():
                 tf.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(job.path))
             else:
-                tf.import_graph_def(tf.GraphDef.FromString(job.path.read_bytes()), name="")
+                tf.import_graph_def(frozen_graph.load(job.path).definition, name="")
         self._outputs = [f"{name}:0" for name in _OUTPUTS]
         # As operations: their values stay where they are, as they do when post-processing takes them.
         self._heads = [graph.get_operation_by_name(name) for name in heads(FrozenGraph(graph.as_graph_def()))]
         self.can_stop_at_heads = bool(self._heads)
 
-    def whole(self, image: np.ndarray) -> None:
-        self._session.run(self._outputs, {f"{_IMAGE}:0": image[np.newaxis]})
+    def whole(self, image: np.ndarray) -> list[np.ndarray]:
+        return self._session.run(self._outputs, {f"{_IMAGE}:0": image[np.newaxis]})
 
     def heads(self, image: np.ndarray) -> None:
         self._session.run(self._heads, {f"{_IMAGE}:0": image[np.newaxis]})
