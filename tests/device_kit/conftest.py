@@ -13,7 +13,7 @@ from PIL import Image
 
 from support import NAME
 from todus import layout
-from todus.converting import onnx
+from todus.converting import onnx, tflite
 from todus.converting.onnx_facts import Form
 from todus.device_kit import kit
 
@@ -58,6 +58,7 @@ def model(prepared: layout.Home, tmp_path_factory: pytest.TempPathFactory) -> la
 def plain_kit(prepared: layout.Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kit that comes of a model if nothing is asked for: TensorFlow Lite, float32."""
     model = copy_of(prepared, tmp_path_factory.mktemp("plain") / "tree")
+    tflite.convert(model)
     kit.make(model)
     return model.device_kit("tflite")
 
