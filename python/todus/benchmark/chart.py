@@ -73,15 +73,14 @@ def _scale(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _draw(axes: Axes, rows: Sequence[Row]) -> None:
     largest = max(row.made.size for row in rows)
-    places, radii = [], []
+    marks = []
     for row in sorted(rows, key=lambda row: -row.made.size):  # small ones are drawn over large ones
         area = max(SMALLEST, LARGEST * row.made.size / largest)
         place = (row.figures.median, _percent(row))
         axes.scatter(*place, s=area, color=_colour(row.name), alpha=0.75, edgecolors="white", linewidths=0.8, zorder=3)
-        places.append((row, place))
-        radii.append(math.sqrt(area / math.pi))
-    texts = [f"{row.title}, {row.made.size / 1e6:.1f} MB" for row, _ in places]
-    labelling.label(axes, [place for _, place in places], radii, texts, [_colour(row.name) for row, _ in places])
+        text = f"{row.title}, {row.made.size / 1e6:.1f} MB"
+        marks.append((place, math.sqrt(area / math.pi), text, _colour(row.name)))
+    labelling.label(axes, *zip(*reversed(marks), strict=True))  # small ones choose first: they have the least room
 
 
 def _percent(row: Row) -> float:

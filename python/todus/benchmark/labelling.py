@@ -19,6 +19,7 @@ BETWEEN = 1.0  # pixels around a label that others are to leave free
 # Degrees around the mark: beside it first, then above and below.
 DIRECTIONS = (0, 180, 35, -35, 145, -145, 65, -65, 115, -115, 90, -90)
 DISTANCES = (0, 10, 20, 32, 46, 62, 80, 100, 124)  # points beyond the gap; from the second on with a line to the mark
+CROSSING = 10  # times as bad as what a label covers is a line through another one, which covers little of it
 STEP = 3.0  # pixels between the points of a line that are looked at
 POINTS_PER_INCH = 72
 
@@ -63,7 +64,7 @@ def _place(
         box = _box(drawn)
         line = _line(centre, np.array(offset) * axes.figure.dpi / POINTS_PER_INCH, radius) if has_line else []
         covered = sum(_overlap(box, other) for other in taken) + _outside(box, axes.bbox)
-        covered += sum(_overlap(point, other) for point in line for other in labels)
+        covered += CROSSING * sum(_overlap(point, other) for point in line for other in labels)
         if best is None or covered < best[0]:
             if best is not None:
                 best[1].remove()
