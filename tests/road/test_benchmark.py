@@ -123,12 +123,12 @@ def test_nothing_of_the_users_is_used_or_touched(
     assert not [path for path in new if files.UNFINISHED in path.name or path.name.endswith(".lock")]
 
 
-def test_equal_formats_are_equally_good(measured: dict[str, Row]) -> None:
-    exported = measured["exported"].accuracy
+def test_a_saved_model_is_just_as_good_as_the_frozen_graph(measured: dict[str, Row]) -> None:
+    """Of the others AP says little with a model that is hardly trained: what they detect is compared below."""
+    exported, saved_model = (measured[name].accuracy for name in ("exported", "saved-model"))
     assert exported.score_threshold == pytest.approx(1e-8)
-    for name in ("saved-model", "float32", "float16", "onnx"):
-        assert measured[name].accuracy.average_precision == pytest.approx(exported.average_precision, abs=0.005), name
-        assert measured[name].accuracy.at_50 == pytest.approx(exported.at_50, abs=0.005), name
+    assert exported.average_precision > 0
+    assert saved_model == exported
 
 
 def test_the_pretrained_row_is_as_good_as_make_eval_says(tree: layout.Home, measured: dict[str, Row]) -> None:
