@@ -124,6 +124,11 @@ def _noted(folder: Path) -> Path | None:
     return prefix if _is_whole(prefix) else None
 
 
+def index(prefix: Path) -> Path:
+    """The file of a checkpoint that has the checksum of every variable in it; it is written last."""
+    return _part(prefix, "index")
+
+
 def size_on_disk(prefix: Path) -> int:
     """Bytes of a checkpoint's files together."""
     return sum(files.size_on_disk(_part(prefix, part)) for part in _PARTS)

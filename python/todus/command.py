@@ -73,6 +73,12 @@ def add_model_dir(arguments: argparse.ArgumentParser) -> None:
     )
 
 
+def add_checkpoint(arguments: argparse.ArgumentParser) -> None:
+    arguments.add_argument(
+        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500, or best (default: the newest)"
+    )
+
+
 def for_model(verb: str, model: layout.Model) -> str:
     """The command that runs `verb` on this very model, wherever it lies."""
     home = layout.Home(model.folder.parent.parent)

@@ -136,9 +136,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = command.parser(__doc__)
     command.add_model_dir(parser)
     parser.add_argument("--graph", default="", metavar="FORMATS", help=f"some of {formats.NAMES} (default: all)")
-    parser.add_argument(
-        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500, or best (default: the newest)"
-    )
+    command.add_checkpoint(parser)
     parser.add_argument(
         "--eval-images", type=command.positive(int), metavar="N", help="validation images for AP (default: all)"
     )

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from todus import files
+from todus import checkpoint, files
 from todus.converting import onnx, uff
 from todus.evaluation import origin
 from todus.exporting.tflite_graph import Settings
@@ -75,8 +75,8 @@ class Shadow:
     def _made_of(self) -> dict[str, Any]:
         """All that decides what comes out: of the files SHA-256, of a checkpoint's its index, which has checksums."""
         model = self.model
-        indices = {one: one.with_name(f"{one.name}.index") for one in (self.prefix, archive.checkpoint(model))}
-        read = (*indices.values(), model.pipeline, model.zoo_pipeline, model.label_map)
+        indices = map(checkpoint.index, (self.prefix, archive.checkpoint(model)))
+        read = (*indices, model.pipeline, model.zoo_pipeline, model.label_map)
         settings = {"tflite": asdict(Settings()), "onnx": asdict(onnx.DEFAULT), "uff": uff.DEFAULT}
         return {
             "checkpoint": self.prefix.name,

@@ -145,9 +145,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = command.parser(__doc__)
     command.add_model_dir(parser)
     parser.add_argument("--graph", default="", metavar="GRAPH", help="best, exported or pretrained")
-    parser.add_argument(
-        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"
-    )
+    command.add_checkpoint(parser)
     for name, choices, what in (
         ("nms", onnx_facts.SUPPRESSIONS, "suppression"),
         ("input", onnx_facts.INPUTS, "of the image"),

@@ -146,9 +146,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="GRAPH",
         help=f"{', '.join(filter(None, graphs.NAMED))}, a checkpoint, or a file",
     )
-    parser.add_argument(
-        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"
-    )
+    command.add_checkpoint(parser)
     parser.add_argument(
         "--threshold",
         type=command.share,

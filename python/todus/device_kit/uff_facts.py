@@ -11,7 +11,7 @@ from todus.coco.label_map import LabelMap
 from todus.converting import uff_report
 from todus.converting.onnx_facts import FLOAT, NCHW
 from todus.errors import UserError
-from todus.exporting import tflite_graph
+from todus.exporting import tflite_facts, tflite_graph
 from todus.layout import Model
 from todus.zoo import pipeline as zoo_pipeline
 from todus.zoo import pretrained
@@ -48,7 +48,7 @@ def of(meta: MetaGraph, model: Model) -> dict[str, Any]:
     categories = _categories(model, count)
     resize = tflite_graph.resize_method(pipeline)
     _tell_if_older(model)
-    names = labels.to_text(categories).splitlines()
+    names = tflite_facts.lines_of(categories)
     shape = {"height": size[0], "width": size[1]}
     pixels = {"mean": _HALF, "deviation": _HALF, "input": FLOAT, "layout": NCHW}
     return {"labels": names, **shape, "resize": resize, **pixels}
@@ -83,6 +83,6 @@ def _pretrained(model: Model) -> LabelMap:
 def _tell_if_older(model: Model) -> None:
     """The file does not tell which checkpoint it is of, but its age does something."""
     newest = checkpoint.newest(model.training)
-    if model.uff.stat().st_mtime < newest.with_name(f"{newest.name}.index").stat().st_mtime:
+    if model.uff.stat().st_mtime < checkpoint.index(newest).stat().st_mtime:
         remedy = command.for_model("convert-uff", model)
         progress.say(f"note: {model.uff.name} is older than the newest checkpoint, {newest.name}; see {remedy}")

@@ -175,9 +175,7 @@ def parse_arguments() -> argparse.Namespace:
         metavar="GRAPH",
         help=f"{', '.join(filter(None, graphs.NAMED))}, a checkpoint, or a file; several with spaces",
     )
-    parser.add_argument(
-        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"
-    )
+    command.add_checkpoint(parser)
     parser.add_argument("--categories", default="", metavar="NAMES", help="score only these (default: all)")
     return parser.parse_args()
 

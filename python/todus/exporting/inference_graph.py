@@ -71,9 +71,7 @@ def is_current(model: Model, prefix: Path) -> bool:
     if not source_file.is_file() or source_file.read_text(encoding="utf-8").strip() != prefix.name:
         return False
     exported_at = source_file.stat().st_mtime
-    return all(
-        path.stat().st_mtime <= exported_at for path in (prefix.with_name(f"{prefix.name}.index"), model.pipeline)
-    )
+    return all(path.stat().st_mtime <= exported_at for path in (checkpoint.index(prefix), model.pipeline))
 
 
 def main() -> None:
@@ -86,9 +84,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = command.parser(__doc__)
     command.add_model_dir(parser)
-    parser.add_argument(
-        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"
-    )
+    command.add_checkpoint(parser)
     return parser.parse_args()
 
 

@@ -165,7 +165,7 @@ def is_current(model: Model, prefix: Path) -> bool:
     if facts is None or facts.checkpoint != prefix.name:
         return False
     exported_at = model.tflite_facts.stat().st_mtime
-    sources = (prefix.with_name(f"{prefix.name}.index"), model.pipeline)
+    sources = (checkpoint.index(prefix), model.pipeline)
     return all(path.stat().st_mtime <= exported_at for path in sources)
 
 
@@ -183,9 +183,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = command.parser(__doc__)
     command.add_model_dir(parser)
-    parser.add_argument(
-        "--checkpoint", "-c", default="", metavar="NAME", help="e.g. model.ckpt-500 (default: the newest)"
-    )
+    command.add_checkpoint(parser)
     parser.add_argument("--nms", default=FAST, choices=SUPPRESSIONS, help="suppression (default: %(default)s)")
     parser.add_argument(
         "--postprocess", type=command.switch, default=True, metavar="0|1", help="0 leaves decoding and suppression out"

@@ -42,7 +42,7 @@ def of_the_zoo(model: Model, _: str) -> Graph:
         known = pretrained.categories(model, zoo_pipeline.detector(zoo).num_classes)
         return detectors.from_checkpoint(zoo, prefix, pretrained.called_as(known, label_map.read(model.label_map)))
 
-    depends_on = (_index(prefix), model.zoo_pipeline, model.label_map)
+    depends_on = (checkpoint.index(prefix), model.zoo_pipeline, model.label_map)
     return Graph("pretrained", depends_on, open_it, prefix.name, is_built=True)
 
 
@@ -54,14 +54,9 @@ def _weights_of(model: Model, prefix: Path, name: str) -> Graph:
 
     return Graph(
         name,
-        (_index(prefix), model.pipeline, model.label_map),
+        (checkpoint.index(prefix), model.pipeline, model.label_map),
         open_it,
         prefix.name,
         is_built=True,
         complete=lambda: start.require_ranges(model, pipelines.load(model.pipeline), prefix),
     )
-
-
-def _index(prefix: Path) -> Path:
-    """The file of a checkpoint that has the checksum of every variable in it."""
-    return prefix.with_name(f"{prefix.name}.index")

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from todus import files
+from todus import checkpoint, files
 from todus.checkpoint import step_of
 from todus.layout import Model
 
@@ -82,7 +82,7 @@ def file_of(model: Model) -> Path:
 
 def written(prefix: Path) -> int:
     """When the checkpoint was, in nanoseconds since the epoch."""
-    return prefix.with_name(f"{prefix.name}.index").stat().st_mtime_ns
+    return checkpoint.index(prefix).stat().st_mtime_ns
 
 
 def rank(average_precision: float | None) -> float:
