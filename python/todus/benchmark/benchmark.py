@@ -124,7 +124,7 @@ def main() -> None:
     chosen = formats.choose(arguments.graph)
     signal.signal(signal.SIGTERM, _end)
     benchmark(model, chosen, arguments.checkpoint, arguments.eval_images, arguments.threads)
-    progress.next_step(command.for_model("device-kit", model))
+    progress.next_step(command.for_model("convert-tflite device-kit", model))
 
 
 def _end(number: int, _: object) -> NoReturn:
